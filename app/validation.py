@@ -1,0 +1,207 @@
+"""marshmallow, taught the contract's vocabulary: every message carries the `type` that a client sees."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NoReturn
+
+from flask import Request, current_app, g, request
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from app.errors import Fault, InvalidRequest
+
+METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a fault is called, wherever it is found."""
+
+    type: str
+    msg: str
+
+    def __call__(self, limit: int) -> "Message":
+        """Return the same message with the limit filled in."""
+        return Message(self.type, self.msg.format(limit))
+
+
+MISSING = Message("value_error.missing", "field required")
+NULL = Message("type_error.none.not_allowed", "none is not an allowed value")
+NOT_A_STRING = Message("type_error.str", "str type expected")
+NOT_A_BOOLEAN = Message("value_error.strictbool", "value is not a valid boolean")
+NOT_AN_OBJECT = Message("type_error.dict", "value is not a valid dict")
+NOT_JSON = Message("value_error.jsondecode", "invalid JSON")
+FORBIDDEN_CHARACTER = Message("value_error.str.character", "string contains a character that is not allowed")
+TOO_SHORT = Message("value_error.any_str.min_length", "ensure this value has at least {} characters")
+TOO_LONG = Message("value_error.any_str.max_length", "ensure this value has at most {} characters")
+MESSAGES = (
+    MISSING,
+    NULL,
+    NOT_A_STRING,
+    NOT_A_BOOLEAN,
+    NOT_AN_OBJECT,
+    NOT_JSON,
+    FORBIDDEN_CHARACTER,
+    TOO_SHORT,
+    TOO_LONG,
+)
+
+
+class Length(validate.Length):
+    """The same check as marshmallow's, said in the contract's words."""
+
+    def __call__(self, value: Any) -> Any:
+        """Return `value`, or raise `ValidationError`."""
+        if self.min is not None and len(value) < self.min:
+            raise ValidationError([TOO_SHORT(self.min)])
+        if self.max is not None and len(value) > self.max:
+            raise ValidationError([TOO_LONG(self.max)])
+        return value
+
+
+class Without(validate.Validator):
+    """The string has no character of a class, which is given as in a regular expression."""
+
+    def __init__(self, characters: str) -> None:
+        self._forbidden = re.compile(f"[{characters}]")
+        self.regex = re.compile(f"^[^{characters}]*$")  # For the documentation, where apispec looks for it.
+
+    def __call__(self, value: str) -> str:
+        """Return `value`, or raise `ValidationError`."""
+        if self._forbidden.search(value):
+            raise ValidationError([FORBIDDEN_CHARACTER])
+        return value
+
+
+class String(fields.String):
+    """A JSON string of so many characters, none of them NUL, which PostgreSQL can't store, or otherwise forbidden."""
+
+    default_error_messages = {"required": [MISSING], "null": [NULL], "invalid": [NOT_A_STRING]}
+
+    def __init__(self, length: Length, forbidden: str = r"\x00", **kwargs: Any) -> None:
+        super().__init__(validate=[length, Without(forbidden)], **kwargs)
+
+
+class TrimmedString(String):
+    """A string whose surrounding white space does not count."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(value, attr, data, **kwargs).strip()
+
+
+class Boolean(fields.Boolean):
+    """`true` or `false`; nothing else is turned into one."""
+
+    default_error_messages = {"required": [MISSING], "null": [NULL], "invalid": [NOT_A_BOOLEAN]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class RequestSchema(Schema):
+    """What a client may send; what is unknown, or the server's own, is ignored."""
+
+    error_messages = {"type": NOT_AN_OBJECT}  # type: ignore[dict-item]
+    body_required: ClassVar[bool] = True
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def faults(location: str, messages: Mapping[str, Any]) -> list[Fault]:
+    """Turn marshmallow's messages into faults of that part of the request, which may itself be the faulty thing."""
+    return [
+        Fault((location,) if field == "_schema" else (location, field), message.msg, message.type)
+        for field, of_field in messages.items()
+        for message in of_field
+    ]
+
+
+def check_path(path_fields: Mapping[str, String]) -> None:
+    """Check the variables of the path that have a field here, before the view runs.
+
+    Raises `InvalidRequest`, unless there is a body too: then `BodyParser` does, so that all faults are told at once.
+    """
+    found = [fault for name, field in path_fields.items() for fault in _path_faults(name, field)]
+    if found and request.method not in METHODS_WITH_BODY:
+        raise InvalidRequest(found)
+    if found:
+        g.path_faults = found
+
+
+def _path_faults(name: str, field: String) -> list[Fault]:
+    value = (request.view_args or {})[name]
+    if REPLACEMENT_CHARACTER in value and not _is_utf8(request.environ["PATH_INFO"]):
+        return faults("path", {name: [FORBIDDEN_CHARACTER]})
+    try:
+        field.deserialize(value)
+    except ValidationError as error:
+        return faults("path", {name: error.messages})
+    return []
+
+
+def _is_utf8(wsgi_string: str) -> bool:
+    """Tell whether the bytes behind a string of the WSGI environment (PEP 3333) are UTF-8."""
+    try:
+        wsgi_string.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class BodyParser(FlaskParser):
+    """Reads the JSON body of a request and checks it against a `RequestSchema`."""
+
+    def parse(self, argmap: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the checked body, or an empty one where there is none and none is required.
+
+        Raises `InvalidRequest` with all faults of the request, those of the path first.
+        """
+        path_faults = g.get("path_faults", [])
+        try:
+            body = super().parse(argmap, *args, **kwargs) if argmap.body_required or _read(request) else {}
+        except InvalidRequest as error:
+            raise InvalidRequest(path_faults + error.faults) from error
+        if path_faults:
+            raise InvalidRequest(path_faults)
+        return body
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Return the decoded body.
+
+        Raises `InvalidRequest`, `RequestEntityTooLarge` or `UnsupportedMediaType`.
+        """
+        body = _read(req)
+        if body and not _is_json(req):
+            raise UnsupportedMediaType()
+        try:
+            return current_app.json.loads(body)
+        except ValueError as error:
+            raise _invalid_json() from error
+
+    def handle_error(self, error: ValidationError, *_: object, **__: object) -> NoReturn:
+        """Raise `InvalidRequest` with all faults of the body."""
+        raise InvalidRequest(faults("body", error.messages_dict["json"])) from error
+
+
+def _invalid_json() -> InvalidRequest:
+    return InvalidRequest(faults("body", {"_schema": [NOT_JSON]}))
+
+
+def _read(req: Request) -> bytes:
+    try:
+        return req.get_data()
+    except RequestEntityTooLarge:
+        raise
+    except Exception as error:  # Servers differ in what they raise for a body that breaks off or is badly chunked.
+        raise _invalid_json() from error
+
+
+def _is_json(req: Request) -> bool:
+    charset = req.mimetype_params.get("charset", "utf-8")
+    return req.mimetype == "application/json" and charset.lower() in ("utf-8", "utf8")
