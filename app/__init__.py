@@ -15,7 +15,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     Raises `config.StartError` where a setting is wrong, or where no database is given and none can be started.
     """
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__)
     app.config.from_object(config or Config.from_environment())
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False  # A redirect makes some clients drop the body of a POST.
@@ -23,8 +23,8 @@ def create_app(config: Config | None = None) -> Flask:
     database.init_app(app)
     openapi.init_app(app)
     errors.init_app(app)
-    api.register_blueprint(health.blueprint)
     api.register_blueprint(tasks.blueprint)
+    api.register_blueprint(health.blueprint)
     if _is_development_server():
         with app.app_context():
             database.require_newest_schema()

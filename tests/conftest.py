@@ -1,0 +1,60 @@
+"""What the tests share: a real PostgreSQL, a real gunicorn, and users that no other test has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import flask_migrate
+import pytest
+from flask import Flask
+from hypothesis import settings
+
+from app import create_app
+from app.embedded import EmbeddedServer
+from app.extensions import db
+from config import Config
+from tests.service import Client, Tasks, running
+
+# A failure must come back in the next run; and a machine under load is no fault of the code.
+settings.register_profile("tasks", derandomize=True, deadline=None)
+settings.load_profile("tasks")
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A server of PostgreSQL 18."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("postgresql") / "18")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def app(postgresql: EmbeddedServer) -> Iterator[Flask]:
+    """The application, on a database at the newest migration."""
+    app = create_app(Config(DATABASE_URL=postgresql.url()))
+    with app.app_context():
+        flask_migrate.upgrade()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def client(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of the service as it runs in production."""
+    log: Path = tmp_path_factory.mktemp("service") / "log"
+    with running(log, DATABASE_URL=app.config["DATABASE_URL"]) as client:
+        yield client
+
+
+@pytest.fixture
+def alice(client: Client) -> Tasks:
+    """The tasks of a user whom no other test has."""
+    return client.of(f"alice-{uuid4()}")
+
+
+@pytest.fixture
+def bob(client: Client) -> Tasks:
+    """The tasks of another such user."""
+    return client.of(f"bob-{uuid4()}")

@@ -1,0 +1,169 @@
+"""The real service for the tests: gunicorn as it runs in production, and a client that speaks HTTP to it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ("app", "migrations", "config.py", "gunicorn.conf.py", "wsgi.py", ".flaskenv")
+LISTENING = re.compile(r"Listening at: (http://\S+)")
+DEADLINE = 60  # seconds, for whatever a test waits for
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """Return what `condition` returns once that is true."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise TimeoutError(condition)
+
+
+def copy_of_the_project(directory: Path) -> Path:
+    """Copy what the service consists of, so that it has an `instance/` of its own."""
+    directory.mkdir(parents=True)
+    for name in SOURCES:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, directory / name)
+    return directory
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return this process's environment with these settings, and no others of ours."""
+    ours = {"DATABASE_URL": "", "WEB_CONCURRENCY": "2", "HOST": "", "PORT": "", "THREADS": "", "MAX_BODY_BYTES": ""}
+    return {name: value for name, value in {**os.environ, **ours, **settings}.items() if value or name not in ours}
+
+
+def flask(*arguments: str, directory: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `flask` in a copy of the project."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=directory,
+        env=environment(**settings),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+
+
+class Service:
+    """One gunicorn; `log` is what it wrote."""
+
+    def __init__(self, log: Path, directory: Path = ROOT, **settings: str) -> None:
+        self._log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"],
+                cwd=directory,
+                env=environment(**settings),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def url(self) -> str:
+        """Wait until it listens and return its URL."""
+
+        def listening() -> re.Match[str] | None:
+            assert self.process.poll() is None, self.log
+            return LISTENING.search(self.log)
+
+        return str(wait_for(listening)[1])
+
+    def workers(self) -> list[int]:
+        """Return the PIDs of the workers that were started, the dead ones too."""
+        return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log)]
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal and return the exit status, once all of its processes have ended."""
+        self.process.send_signal(by)
+        status = self.process.wait(DEADLINE)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in self.workers()))
+        return status
+
+
+@contextmanager
+def running(log: Path, directory: Path = ROOT, **settings: str) -> Iterator["Client"]:
+    """Run a service for as long as the block takes, and give a client of it."""
+    service = Service(log, directory, **settings)
+    try:
+        yield Client(service.url())
+    finally:
+        service.stop()
+
+
+class Client:
+    """A user's tasks over HTTP. A path begins below `/api/{user_id}/tasks`, unless `absolute`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        return self.session.request(method, self.url + path, timeout=DEADLINE, allow_redirects=False, **kwargs)
+
+    def get(self, path: str) -> requests.Response:
+        return self.request("GET", path)
+
+    def of(self, user_id: str) -> "Tasks":
+        """Return the tasks of that user."""
+        return Tasks(self, user_id)
+
+
+class Tasks:
+    """The six endpoints, for one user."""
+
+    def __init__(self, client: Client, user_id: str) -> None:
+        self.client = client
+        self.user_id = user_id
+        self.path = f"/api/{quote(user_id, safe='')}/tasks"
+
+    def list_tasks(self) -> requests.Response:
+        return self.client.request("GET", self.path)
+
+    def post(self, body: Any) -> requests.Response:
+        return self.client.request("POST", self.path, json=body)
+
+    def get(self, task_id: str) -> requests.Response:
+        return self.client.request("GET", f"{self.path}/{task_id}")
+
+    def put(self, task_id: str, body: Any) -> requests.Response:
+        return self.client.request("PUT", f"{self.path}/{task_id}", json=body)
+
+    def complete(self, task_id: str, **kwargs: Any) -> requests.Response:
+        return self.client.request("PATCH", f"{self.path}/{task_id}/complete", **kwargs)
+
+    def delete(self, task_id: str) -> requests.Response:
+        return self.client.request("DELETE", f"{self.path}/{task_id}")
+
+    def create(self, title: str = "Buy milk", **fields: Any) -> dict[str, Any]:
+        """Create a task and return it."""
+        response = self.post({"title": title, **fields})
+        assert response.status_code == 201, response.text
+        task: dict[str, Any] = response.json()
+        return task
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return all tasks."""
+        response = self.list_tasks()
+        assert response.status_code == 200, response.text
+        tasks: list[dict[str, Any]] = response.json()
+        return tasks
