@@ -1,12 +1,13 @@
 """Every setting, read from the environment here and nowhere else.
 
-Variables that are not set are looked up in `.env`, then in `.flaskenv`, both beside this file. `.env.example` names
+Variables that are not set, or empty, have their defaults; those that are not set are first looked up in `.env`, then in `.flaskenv`, both beside this file. `.env.example` names
 every one of them.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
@@ -44,18 +45,26 @@ class Config:
         env = Env(eager=False)
         for name in (".env", ".flaskenv"):
             env.read_env(ROOT / name, recurse=False)
+
+        def text(name: str, default: str, **kwargs: Any) -> str:
+            return env.str(name, default, **kwargs) or default
+
+        def number(name: str, default: int, **limits: int) -> int:
+            return env.int(name, validate=validate.Range(**limits)) if text(name, "") else default
+
         config = cls(
-            DATABASE_URL=env.str("DATABASE_URL", "", validate=_names_postgresql) or None,
-            MAX_CONTENT_LENGTH=env.int("MAX_BODY_BYTES", cls.MAX_CONTENT_LENGTH, validate=validate.Range(min=1)),
-            HOST=env.str("HOST", cls.HOST),
-            PORT=env.int("PORT", cls.PORT, validate=validate.Range(min=1, max=65535)),
-            WORKERS=env.int("WEB_CONCURRENCY", os.cpu_count() or cls.WORKERS, validate=validate.Range(min=1)),
-            THREADS=env.int("THREADS", cls.THREADS, validate=validate.Range(min=1)),
+            DATABASE_URL=text("DATABASE_URL", "", validate=_names_postgresql) or None,
+            MAX_CONTENT_LENGTH=number("MAX_BODY_BYTES", cls.MAX_CONTENT_LENGTH, min=1),
+            HOST=text("HOST", cls.HOST),
+            PORT=number("PORT", cls.PORT, min=1, max=65535),
+            WORKERS=number("WEB_CONCURRENCY", os.cpu_count() or cls.WORKERS, min=1),
+            THREADS=number("THREADS", cls.THREADS, min=1),
         )
         try:
             env.seal()
         except EnvValidationError as error:
-            raise StartError(str(error)) from error
+            faults = (f"{name}: {' '.join(messages)}" for name, messages in error.error_messages.items())
+            raise StartError("\n".join(["Wrong settings:", *faults])) from error
         return config
 
 

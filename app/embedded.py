@@ -14,6 +14,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -42,7 +43,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, data: Path, version: int = DEFAULT_VERSION) -> None:
-        self.data = data.absolute()
+        self.data = data.resolve()
         self.version = version
         digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
         # Socket names are limited to about 100 bytes, which a path under `data` may exceed.
@@ -101,16 +102,22 @@ class EmbeddedServer:
             yield
 
     def _runs(self) -> bool:
-        """Tell whether the server runs, where a crash may have left its PID file to another process."""
+        """Tell whether the server runs; where it does not, clear away what a crash may have left."""
         pid_file = self.data / "postmaster.pid"
-        try:
-            process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-            if Path(process.cwd()).samefile(self.data):
-                return True
-            pid_file.unlink()  # The number belongs to somebody else now; the server would not dare to start.
-        except (FileNotFoundError, ValueError, psutil.Error):
-            pass  # No process: whatever else a crash left behind, the server itself cleans up.
+        if pid_file.exists() and int(pid_file.read_text().split()[0]) in self._processes():
+            return True
+        # Children that the server left behind end as soon as they notice.
+        end = time.monotonic() + START_TIMEOUT
+        while self._processes() and time.monotonic() < end:
+            time.sleep(0.02)
+        # The lock files hold a number that may by now be somebody else's: the server would not dare to start.
+        for stale in (pid_file, *self.socket_directory.iterdir()):
+            stale.unlink(missing_ok=True)
         return False
+
+    def _processes(self) -> list[int]:
+        """Return the PIDs of all processes that work in the data directory, as only the server's do."""
+        return [process.pid for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(self.data)]
 
     def _initialise(self) -> None:
         """Create the cluster, whole or not at all: it gets its name once it is complete."""

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import IO, Any, ClassVar, NoReturn
 
 from flask import Request, current_app, g, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
@@ -13,6 +14,8 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from app.errors import Fault, InvalidRequest
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+CHUNK = 64 * 1024  # bytes
+DISCARDED_AT_MOST = 16 * 1024 * 1024  # bytes
 REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -194,12 +197,31 @@ def _invalid_json() -> InvalidRequest:
 
 
 def _read(req: Request) -> bytes:
+    """Return the whole body.
+
+    Werkzeug cuts one that comes in chunks at the limit, and takes what came before the connection broke for all of it.
+    """
+    expected = req.content_length
     try:
-        return req.get_data()
+        body = req.get_data()
+        if expected is None and len(body) == req.max_content_length and req.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge()
     except RequestEntityTooLarge:
+        _discard(req.environ["wsgi.input"])
         raise
     except Exception as error:  # Servers differ in what they raise for a body that breaks off or is badly chunked.
         raise _invalid_json() from error
+    if expected is not None and len(body) < expected:
+        raise _invalid_json()
+    return body
+
+
+def _discard(stream: IO[bytes]) -> None:
+    """Read on, within reason: a client that is still sending when the connection closes may never see the answer."""
+    with suppress(Exception):  # What nobody wants can't be wrong.
+        for _ in range(DISCARDED_AT_MOST // CHUNK):
+            if not stream.read(CHUNK):
+                break
 
 
 def _is_json(req: Request) -> bool:

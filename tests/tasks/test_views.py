@@ -98,7 +98,7 @@ def test_a_description_is_kept_as_sent(alice: Tasks, description: str | None) ->
     assert alice.get(task["id"]).json()["description"] == description
 
 
-BAD_FIELDS = [
+BAD_FIELDS: list[tuple[str, Any, dict[str, str]]] = [
     ("title", None, NULL),
     ("title", 5, NOT_A_STRING),
     ("title", True, NOT_A_STRING),
@@ -159,7 +159,7 @@ def test_all_faults_are_told_at_once(client: Client) -> None:
 
 
 def test_fields_of_the_server_and_unknown_ones_are_ignored(alice: Tasks) -> None:
-    foreign = {
+    foreign: dict[str, Any] = {
         "id": str(uuid4()),
         "user_id": "mallory",
         "created_at": "2000-01-01T00:00:00Z",

@@ -1,0 +1,51 @@
+"""The settings."""
+
+import re
+
+import pytest
+
+from config import ROOT, Config, StartError
+
+SETTINGS = ("DATABASE_URL", "HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "MAX_BODY_BYTES")
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_example_names_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert set(example) == set(SETTINGS)
+    source = (ROOT / "config.py").read_text()
+    assert set(re.findall(r'(?:text|number)\("(\w+)"', source)) == set(SETTINGS)
+    defaults = Config.from_environment()
+    for name, value in example.items():
+        monkeypatch.setenv(name, value)
+    assert Config.from_environment() == defaults
+
+
+def test_a_setting_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = Config.from_environment()
+    for name in SETTINGS:
+        monkeypatch.setenv(name, "")
+    assert Config.from_environment() == defaults
+
+
+def test_all_bad_settings_are_told_at_once_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = {"DATABASE_URL": "mysql://me:secret@host/db", "PORT": "65536", "THREADS": "many", "MAX_BODY_BYTES": "0"}
+    for name, value in bad.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StartError) as caught:
+        Config.from_environment()
+    assert all(name in str(caught.value) for name in bad)
+    assert "secret" not in str(caught.value)
+    assert isinstance(caught.value, SystemExit)
+
+
+@pytest.mark.parametrize("url", ["postgres", "sqlite://", "postgresql+psycopg://x/y", "://", "postgresql://h:port/x"])
+def test_a_url_that_psycopg2_cannot_open_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(StartError, match="DATABASE_URL"):
+        Config.from_environment()

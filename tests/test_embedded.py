@@ -1,0 +1,148 @@
+"""The embedded server, as a stranger meets it: without a setting, wherever the project lies."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from app.embedded import EmbeddedServer
+from config import StartError
+from tests.service import Client, Service, copy_of_the_project, flask, wait_for
+
+
+def postmasters(directory: Path) -> list[int]:
+    """Return the PIDs of all servers whose data lie below `directory`."""
+    found = []
+    for process in psutil.process_iter(["name", "cwd", "ppid"]):
+        info = process.info
+        if info["name"] == "postgres" and (info["cwd"] or "").startswith(str(directory)):
+            parent = psutil.Process(info["ppid"]).name() if psutil.pid_exists(info["ppid"]) else ""
+            if parent != "postgres":
+                found.append(process.pid)
+    return found
+
+
+@pytest.mark.parametrize("name", ["plain", "with spaces, 'quotes' and ümlauts", "deep/" + "/".join(["x" * 40] * 5)])
+def test_the_service_starts_one_server_wherever_it_lies_and_stops_it(tmp_path: Path, name: str) -> None:
+    directory = copy_of_the_project(tmp_path / name)
+    upgrade = flask("db", "upgrade", directory=directory)
+    assert upgrade.returncode == 0, upgrade.stderr
+    assert postmasters(directory) == []
+    for expected in (0, 1):
+        service = Service(tmp_path / "log", directory, WEB_CONCURRENCY="3")
+        tasks = Client(service.url()).of("alice")
+        assert len(tasks.all()) == expected
+        tasks.create()
+        assert len(postmasters(directory)) == 1
+        assert service.stop() == 0
+        assert postmasters(directory) == []
+
+
+def test_the_service_takes_up_what_a_crash_left_behind(tmp_path: Path) -> None:
+    directory = copy_of_the_project(tmp_path / "project")
+    assert flask("db", "upgrade", directory=directory).returncode == 0
+    first = Service(tmp_path / "first", directory)
+    kept = Client(first.url()).of("alice").create()
+    first.stop(signal.SIGKILL)
+    (left,) = postmasters(directory)
+
+    second = Service(tmp_path / "second", directory)
+    assert Client(second.url()).of("alice").all() == [kept]
+    assert postmasters(directory) == [left]
+    os.kill(left, signal.SIGKILL)
+    second.stop(signal.SIGKILL)
+    wait_for(lambda: not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE)
+
+    third = Service(tmp_path / "third", directory)
+    assert Client(third.url()).of("alice").all() == [kept]
+    third.stop()
+    assert postmasters(directory) == []
+
+
+def test_the_last_user_stops_the_server(tmp_path: Path) -> None:
+    first, second = (EmbeddedServer(tmp_path / "postgresql") for _ in range(2))
+    first.start()
+    second.start()
+    first.stop()
+    psycopg2.connect(second.url()).close()
+    second.stop()
+    assert postmasters(tmp_path) == []
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(second.url())
+
+
+def test_a_pid_that_belongs_to_somebody_else_now_is_no_server(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    server.stop()
+    (server.data / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data}\n")
+    server.start()
+    psycopg2.connect(server.url()).close()
+    server.stop()
+
+
+def test_an_interrupted_first_start_leaves_nothing_that_hinders_the_next(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    unfinished = tmp_path / "postgresql.unfinished"
+    (unfinished / "base").mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")
+    server.start()
+    psycopg2.connect(server.url()).close()
+    server.stop()
+    assert not unfinished.exists()
+
+
+def test_the_role_is_an_ordinary_one(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    with psycopg2.connect(server.url()) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        )
+        assert cursor.fetchone() == ("tasks", False, False, False)
+    connection.close()
+    server.stop()
+
+
+def test_nobody_else_reaches_the_server(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    for directory in (server.data, server.socket_directory):
+        assert directory.stat().st_mode & 0o077 == 0
+    (process,) = (psutil.Process(pid) for pid in postmasters(tmp_path))
+    assert [c for c in process.net_connections() if c.status == psutil.CONN_LISTEN] == []
+    server.stop()
+
+
+def test_a_socket_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.socket_directory.mkdir(mode=0o777)
+    server.socket_directory.chmod(0o777)
+    with pytest.raises(StartError, match="only"):
+        server.start()
+    server.socket_directory.rmdir()
+
+
+def test_data_of_another_version_are_refused_and_kept(tmp_path: Path) -> None:
+    old = EmbeddedServer(tmp_path / "postgresql", 16)
+    old.start()
+    old.stop()
+    with pytest.raises(StartError, match="PostgreSQL 16"):
+        EmbeddedServer(tmp_path / "postgresql", 18).start()
+    old.start()
+    old.stop()
+
+
+def test_a_database_behind_the_newest_migration_is_refused_by_name_of_the_command(tmp_path: Path) -> None:
+    directory = copy_of_the_project(tmp_path / "project")
+    service = Service(tmp_path / "log", directory)
+    assert service.process.wait(60) != 0
+    assert "flask db upgrade" in service.log
+    assert "Traceback" not in service.log
+    assert postmasters(directory) == []
+    completed = flask("run", "--port", "0", directory=directory)
+    assert completed.returncode != 0
+    assert "flask db upgrade" in completed.stderr

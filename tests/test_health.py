@@ -1,0 +1,20 @@
+"""What the service says of itself."""
+
+from tests.service import Client
+
+
+def test_the_index_has_name_version_and_links_that_work(client: Client) -> None:
+    response = client.get("/")
+    index = response.json()
+    assert response.status_code == 200
+    assert set(index) == {"name", "version", "links"}
+    for link in index["links"].values():
+        assert client.get(link).status_code == 200
+
+
+def test_the_process_answers_and_the_database_is_ready(client: Client) -> None:
+    for path, status in (("/health", "ok"), ("/health/ready", "ready")):
+        for variant in (path, f"{path}/"):
+            response = client.get(variant)
+            assert (response.status_code, response.json()) == (200, {"status": status})
+            assert response.headers["Content-Type"] == "application/json"

