@@ -1,7 +1,7 @@
 """Every setting, read from the environment here and nowhere else.
 
-Variables that are not set, or empty, have their defaults; those that are not set are first looked up in `.env`, then in `.flaskenv`, both beside this file. `.env.example` names
-every one of them.
+Variables that are not set are looked up in `.env`, then in `.flaskenv`, both beside this file; an empty one has its
+default. `.env.example` names every one of them.
 """
 
 import os
@@ -49,7 +49,7 @@ class Config:
         def text(name: str, default: str, **kwargs: Any) -> str:
             return env.str(name, default, **kwargs) or default
 
-        def number(name: str, default: int, **limits: int) -> int:
+        def number(name: str, default: int, **limits: Any) -> int:
             return env.int(name, validate=validate.Range(**limits)) if text(name, "") else default
 
         config = cls(
@@ -63,7 +63,7 @@ class Config:
         try:
             env.seal()
         except EnvValidationError as error:
-            faults = (f"{name}: {' '.join(messages)}" for name, messages in error.error_messages.items())
+            faults = (f"{name}: {' '.join(messages)}" for name, messages in error.error_messages.items())  # type: ignore[union-attr]
             raise StartError("\n".join(["Wrong settings:", *faults])) from error
         return config
 
