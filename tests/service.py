@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -87,12 +88,19 @@ class Service:
 
         return str(wait_for(listening)[1])
 
+    @cached_property
+    def client(self) -> "Client":
+        """A client of it, once it listens."""
+        return Client(self.url())
+
     def workers(self) -> list[int]:
         """Return the PIDs of the workers that were started, the dead ones too."""
         return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log)]
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and return the exit status, once all of its processes have ended."""
+        if "client" in self.__dict__:
+            self.client.session.close()  # A worker that stops would linger for the next request on this connection.
         self.process.send_signal(by)
         status = self.process.wait(DEADLINE)
         wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in self.workers()))
@@ -104,7 +112,7 @@ def running(log: Path, directory: Path = ROOT, **settings: str) -> Iterator["Cli
     """Run a service for as long as the block takes, and give a client of it."""
     service = Service(log, directory, **settings)
     try:
-        yield Client(service.url())
+        yield service.client
     finally:
         service.stop()
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.embedded import EmbeddedServer
 from config import StartError
-from tests.service import Client, Service, copy_of_the_project, flask, wait_for
+from tests.service import Service, copy_of_the_project, flask, wait_for
 
 
 def postmasters(directory: Path) -> list[int]:
@@ -33,7 +33,7 @@ def test_the_service_starts_one_server_wherever_it_lies_and_stops_it(tmp_path: P
     assert postmasters(directory) == []
     for expected in (0, 1):
         service = Service(tmp_path / "log", directory, WEB_CONCURRENCY="3")
-        tasks = Client(service.url()).of("alice")
+        tasks = service.client.of("alice")
         assert len(tasks.all()) == expected
         tasks.create()
         assert len(postmasters(directory)) == 1
@@ -45,19 +45,19 @@ def test_the_service_takes_up_what_a_crash_left_behind(tmp_path: Path) -> None:
     directory = copy_of_the_project(tmp_path / "project")
     assert flask("db", "upgrade", directory=directory).returncode == 0
     first = Service(tmp_path / "first", directory)
-    kept = Client(first.url()).of("alice").create()
+    kept = first.client.of("alice").create()
     first.stop(signal.SIGKILL)
     (left,) = postmasters(directory)
 
     second = Service(tmp_path / "second", directory)
-    assert Client(second.url()).of("alice").all() == [kept]
+    assert second.client.of("alice").all() == [kept]
     assert postmasters(directory) == [left]
     os.kill(left, signal.SIGKILL)
     second.stop(signal.SIGKILL)
     wait_for(lambda: not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE)
 
     third = Service(tmp_path / "third", directory)
-    assert Client(third.url()).of("alice").all() == [kept]
+    assert third.client.of("alice").all() == [kept]
     third.stop()
     assert postmasters(directory) == []
 
