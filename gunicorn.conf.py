@@ -1,11 +1,16 @@
 """The production server; gunicorn finds this file by itself."""
 
+import socket
+import struct
+
 import gunicorn.util
 import orjson
 
 from app import create_app, database
 from app.extensions import db
 from config import Config
+
+SILENCE_TIMEOUT = 10  # seconds, in the middle of a request or of its answer
 
 settings = Config.from_environment()
 
@@ -27,7 +32,10 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """Say where to look."""
+    """Bound how long a silent client keeps a thread waiting, and say where to look."""
+    for listener in server.LISTENERS:  # From which every connection inherits these.
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE_TIMEOUT, 0))
     server.log.info("Tasks API at http://%s, documentation at http://%s/docs", bind, bind)
 
 

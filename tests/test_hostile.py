@@ -191,6 +191,19 @@ def test_what_is_no_http_gets_an_error_in_json_too(client: Client, request_: byt
     assert list(json.loads(body)) == ["detail"]
 
 
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_a_client_that_falls_silent_is_not_waited_for(alice: Tasks, share: float) -> None:
+    request = post(alice.path, "Content-Length: 100", body=b'{"title": "Buy')
+    address = urlsplit(alice.client.url)
+    with closing(socket.create_connection((address.hostname, address.port), timeout=DEADLINE)) as connection:
+        connection.sendall(request[: int(len(request) * share)])
+        answer = b""
+        while received := connection.recv(65536):
+            answer += received
+    assert not answer or answer.startswith(b"HTTP/1.1 422 ")
+    assert alice.all() == []
+
+
 def test_pipelined_requests_after_an_unread_body_are_not_confused(alice: Tasks) -> None:
     smuggled = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     request = b"DELETE %b/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (
