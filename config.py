@@ -5,9 +5,11 @@ default. `.env.example` names every one of them.
 """
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
@@ -15,6 +17,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent
+AUTH_MODES = ("open", "secret", "jwks")
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9A-Fa-f:]+\](:\d+)?")
 POSTGRESQL_DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
 
 
@@ -29,12 +33,23 @@ class Config:
     Only the tests make one by hand: everybody else calls `from_environment`.
     """
 
-    DATABASE_URL: str | None = None  # None: an embedded server
+    DATABASE_URL: str | None = field(default=None, repr=False)  # None: an embedded server
+    ROW_SECURITY: bool = True
     MAX_CONTENT_LENGTH: int = 64 * 1024  # bytes
     HOST: str = "127.0.0.1"
     PORT: int = 8000
     WORKERS: int = 2
     THREADS: int = 4
+    TRUSTED_PROXIES: int = 0
+    CORS_ORIGINS: tuple[str, ...] = ()
+    AUTH_MODE: str = "open"  # or "secret", or "jwks"
+    ALLOW_PUBLIC_OPEN: bool = False
+    JWT_SECRET: str | None = field(default=None, repr=False)
+    JWKS_URL: str | None = None
+    JWKS_MAX_STALE: int = 24 * 60 * 60  # seconds
+    JWT_ISSUER: str | None = None
+    JWT_AUDIENCE: str | None = None
+    JWT_LEEWAY: int = 10  # seconds
 
     @classmethod
     def from_environment(cls) -> "Config":
@@ -52,13 +67,27 @@ class Config:
         def number(name: str, default: int, **limits: Any) -> int:
             return env.int(name, validate=validate.Range(**limits)) if text(name, "") else default
 
+        def switch(name: str, default: bool) -> bool:
+            return env.bool(name) if text(name, "") else default
+
         config = cls(
             DATABASE_URL=text("DATABASE_URL", "", validate=_names_postgresql) or None,
+            ROW_SECURITY=switch("ROW_SECURITY", cls.ROW_SECURITY),
             MAX_CONTENT_LENGTH=number("MAX_BODY_BYTES", cls.MAX_CONTENT_LENGTH, min=1),
             HOST=text("HOST", cls.HOST),
             PORT=number("PORT", cls.PORT, min=1, max=65535),
             WORKERS=number("WEB_CONCURRENCY", os.cpu_count() or cls.WORKERS, min=1),
             THREADS=number("THREADS", cls.THREADS, min=1),
+            TRUSTED_PROXIES=number("TRUSTED_PROXIES", cls.TRUSTED_PROXIES, min=0),
+            CORS_ORIGINS=tuple(text("CORS_ORIGINS", "", validate=_is_origins).replace(",", " ").split()),
+            AUTH_MODE=text("AUTH_MODE", cls.AUTH_MODE, validate=_is_mode),
+            ALLOW_PUBLIC_OPEN=switch("ALLOW_PUBLIC_OPEN", cls.ALLOW_PUBLIC_OPEN),
+            JWT_SECRET=text("JWT_SECRET", "") or None,
+            JWKS_URL=text("JWKS_URL", "", validate=_is_http) or None,
+            JWKS_MAX_STALE=number("JWKS_MAX_STALE", cls.JWKS_MAX_STALE, min=0),
+            JWT_ISSUER=text("JWT_ISSUER", "") or None,
+            JWT_AUDIENCE=text("JWT_AUDIENCE", "") or None,
+            JWT_LEEWAY=number("JWT_LEEWAY", cls.JWT_LEEWAY, min=0, max=30),
         )
         try:
             env.seal()
@@ -78,3 +107,24 @@ def _names_postgresql(url: str) -> None:
         driver = "no URL"
     if driver not in POSTGRESQL_DRIVERS:
         raise ValidationError(f"must start with {' or '.join(f'{name}://' for name in POSTGRESQL_DRIVERS)}.")
+
+
+def _is_mode(mode: str) -> None:
+    if mode not in ("", *AUTH_MODES):
+        raise ValidationError(f"must be one of {', '.join(AUTH_MODES)}.")
+
+
+def _is_http(url: str) -> None:
+    """Insist on TLS for what comes over a network: who can change the keys in transit can let anybody in."""
+    parts = urlsplit(url)
+    if url and not (parts.hostname and (parts.scheme == "https" or _is_local_http(parts))):
+        raise ValidationError("must start with https://, or with http:// on this machine.")
+
+
+def _is_local_http(parts: SplitResult) -> bool:
+    return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _is_origins(origins: str) -> None:
+    if not all(ORIGIN.fullmatch(origin) for origin in origins.replace(",", " ").split()):
+        raise ValidationError("must be origins such as https://app.example.com, without a path, separated by commas.")

@@ -6,8 +6,9 @@ import struct
 import gunicorn.util
 import orjson
 
-from app import create_app, database
-from app.extensions import db
+from app import create_app, require_readiness
+from app.auth import MODES
+from app.headers import SECURITY_HEADERS
 from config import Config
 
 SILENCE_TIMEOUT = 10  # seconds, in the middle of a request or of its answer
@@ -24,11 +25,10 @@ limit_request_line = 8190
 
 
 def on_starting(server):
-    """Start the embedded server, if there is to be one, and refuse to serve from a database that lacks a migration."""
-    app = create_app(settings)
-    with app.app_context():
-        database.require_newest_schema()
-        db.engine.dispose()  # The workers are about to be forked, and a connection can't be shared.
+    """Start the embedded server, if there is to be one, and refuse to serve where something is amiss."""
+    hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
+    require_readiness(create_app(settings), hosts)
+    server.log.info("Authentication: %s", MODES[settings.AUTH_MODE])
 
 
 def when_ready(server):
@@ -42,12 +42,9 @@ def when_ready(server):
 def write_error(sock, status_int, reason, mesg):
     """Answer a request that never reaches the application in JSON too; gunicorn knows only HTML."""
     body = orjson.dumps({"detail": reason})
-    head = (
-        f"HTTP/1.1 {status_int} {reason}\r\n"
-        "Connection: close\r\n"
-        "Content-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
+    headers = {"Connection": "close", "Content-Type": "application/json", "Content-Length": len(body)}
+    lines = [f"{name}: {value}" for name, value in (headers | SECURITY_HEADERS).items()]
+    head = "\r\n".join([f"HTTP/1.1 {status_int} {reason}", *lines, "", ""])
     gunicorn.util.write_nonblock(sock, head.encode() + body)
 
 

@@ -3,8 +3,8 @@
 import click
 from flask import Flask
 
-from app import database, errors, health, openapi
-from app.extensions import api
+from app import auth, database, errors, headers, health, openapi
+from app.extensions import api, db
 from app.json import StrictJSONProvider
 from app.tasks import views as tasks
 from config import Config
@@ -23,15 +23,22 @@ def create_app(config: Config | None = None) -> Flask:
     database.init_app(app)
     openapi.init_app(app)
     errors.init_app(app)
+    headers.init_app(app)
+    auth.init_app(app)
     api.register_blueprint(tasks.blueprint)
     api.register_blueprint(health.blueprint)
-    if _is_development_server():
-        with app.app_context():
-            database.require_newest_schema()
+    context = click.get_current_context(silent=True)
+    if context is not None and context.info_name == "run":  # `flask run`: there is no gunicorn.conf.py to look.
+        require_readiness(app, [context.params["host"]])
     return app
 
 
-def _is_development_server() -> bool:
-    """Tell whether `flask run` asks; gunicorn.conf.py looks at the schema once for all workers."""
-    context = click.get_current_context(silent=True)
-    return context is not None and context.info_name == "run"
+def require_readiness(app: Flask, hosts: list[str]) -> None:
+    """Refuse to serve on these hosts where that would be unsafe, or from a database that is not prepared for it.
+
+    Raises `config.StartError`.
+    """
+    auth.require_privacy(app.config, hosts)
+    with app.app_context():
+        database.require_readiness()
+        db.engine.dispose()  # A server may fork now, and a connection can't be shared.

@@ -3,15 +3,18 @@
 import logging
 import select
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import psycopg2
 from alembic.script import ScriptDirectory
-from flask import Flask
+from flask import Flask, current_app
 from psycopg2.errors import UndefinedTable
-from sqlalchemy import Executable, Row, event, make_url, text
+from sqlalchemy import ClauseElement, event, make_url, text
+from sqlalchemy.dialects.postgresql.psycopg2 import dialect as psycopg2_dialect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, DisconnectionError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -22,7 +25,21 @@ from config import StartError
 
 logger = logging.getLogger(__name__)
 
+DIALECT = psycopg2_dialect()
+
+# Two statements in one string are one round trip and one implicit transaction, to which the setting is local: this
+# works behind a transaction pooler too.
+AS_USER = "SELECT set_config('app.user_id', %(app_user_id)s, true); "
+
+STATE = text(
+    "SELECT version_num,"
+    " coalesce((SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = to_regclass('tasks')), false),"
+    " NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)"
+    " FROM alembic_version"
+)
+
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+DATABASE_ERRORS = (SQLAlchemyError, psycopg2.Error)
 CONNECT_TIMEOUT = 5  # seconds, for one attempt to connect
 POOL_TIMEOUT = 5  # seconds that a request waits for a connection of the pool
 
@@ -59,6 +76,7 @@ def init_app(app: Flask) -> None:
     }
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
+    app.cli.add_command(set_row_security)
     with app.app_context():
         event.listen(db.engine, "checkout", _require_silence)
 
@@ -72,55 +90,111 @@ def _require_silence(dbapi_connection: Any, *_: object) -> None:
         raise DisconnectionError("the server has closed this connection")
 
 
+class Statement:
+    """A statement of SQLAlchemy's, compiled once, with the parameters that it brings along itself.
+
+    It is run by psycopg2 itself: what SQLAlchemy does around a prebuilt statement costs more than the statement.
+    """
+
+    def __init__(self, executable: ClauseElement) -> None:
+        compiled = executable.compile(dialect=DIALECT)
+        self.sql = str(compiled)
+        self.constants = {name: value for name, value in compiled.params.items() if value is not None}
+
+
+def fetch_all(user_id: str, statement: Statement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run one statement as that user, in a transaction of its own, and return its rows.
+
+    Raises SQLAlchemy's exceptions where there is no connection, and psycopg2's where it breaks or the server refuses.
+    """
+    prefix = AS_USER if current_app.config["ROW_SECURITY"] else ""
+    connection = db.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(prefix + statement.sql, {**statement.constants, **parameters, "app_user_id": user_id})
+        return list(cursor.fetchall())
+    except psycopg2.Error as error:
+        if connection.dbapi_connection is not None and connection.dbapi_connection.closed:
+            connection.invalidate(error)
+        raise
+    finally:
+        connection.close()
+
+
 @cache
 def newest_migration() -> str | None:
     """Return the revision that `flask db upgrade` leads to."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
-def schema_is_current() -> bool:
-    """Ask the database whether its schema is at the newest migration."""
-    try:
-        rows = fetch_all(text("SELECT version_num FROM alembic_version"), {})
-    except ProgrammingError as error:
-        if isinstance(error.orig, UndefinedTable):
-            return False  # No migration has ever run.
-        raise
-    return [row.version_num for row in rows] == [newest_migration()]
+@dataclass(frozen=True)
+class State:
+    """What the database says of itself: its migration, whether `tasks` has row security, whether our role is bound."""
+
+    migration: str | None
+    row_security: bool
+    role_is_bound: bool
 
 
-def require_newest_schema() -> None:
-    """Refuse to serve from a database that lacks a migration; one that is away for now may come back.
+def state() -> State:
+    """Ask the database for its state. Raises SQLAlchemy's exceptions where it can't be asked."""
+    with db.engine.connect() as connection:
+        try:
+            row = connection.execute(STATE).one_or_none()
+        except ProgrammingError as error:
+            if not isinstance(error.orig, UndefinedTable):
+                raise
+            row = None  # No migration has ever run.
+    return State(*row) if row is not None else State(None, False, False)
+
+
+def fault_of(state: State) -> str | None:
+    """Return what keeps us from serving, with the command that mends it, or None."""
+    wanted = current_app.config["ROW_SECURITY"]
+    if state.migration != newest_migration():
+        return f"The database is not at migration {newest_migration()}. First run: flask db upgrade"
+    if state.row_security != wanted:
+        return f"ROW_SECURITY is {'on' if wanted else 'off'}, but not so in the database. First run: flask row-security"
+    return None
+
+
+def require_readiness() -> None:
+    """Refuse to serve from a database that is not prepared for it; one that is away for now may come back.
 
     Raises `StartError`.
     """
     try:
-        current = schema_is_current()
+        found = state()
     except SQLAlchemyError as error:
         if not is_unavailable(error):
             raise
-        logger.warning("The database can't be reached yet, so its schema is not checked: %s", error)
-    else:
-        if not current:
-            raise StartError(f"The database is not at migration {newest_migration()}. First run: flask db upgrade")
+        logger.warning("The database can't be reached yet, so its schema is not checked")
+        return
+    fault = fault_of(found)
+    if fault is not None:
+        raise StartError(fault)
+    if found.row_security and not found.role_is_bound:
+        logger.warning("Row security does not bind the role in use: it is a superuser, or has BYPASSRLS")
 
 
-def fetch_all(statement: Executable, parameters: Mapping[str, Any]) -> list[Row[Any]]:
-    """Run one statement, in a transaction of its own, and return its rows."""
+@click.command("row-security")
+def set_row_security() -> None:
+    """Give the table the row security that the setting asks for."""
+    wanted = current_app.config["ROW_SECURITY"]
+    enable, force = ("ENABLE", "FORCE") if wanted else ("DISABLE", "NO FORCE")
     with db.engine.connect() as connection:
-        return list(connection.execute(statement, parameters))
+        connection.execute(text(f"ALTER TABLE tasks {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"))
+    click.echo(f"Row security is {'on' if wanted else 'off'}.")
 
 
 def is_unavailable(error: Exception) -> bool:
     """Tell whether the database can't be reached or is too busy, so that the same request may succeed later."""
     if isinstance(error, PoolTimeoutError):
         return True
-    if not isinstance(error, DBAPIError):
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg2.Error):
         return False
-    code = getattr(error.orig, "pgcode", None)
-    if code is None:
+    if cause.pgcode is None:
         # psycopg2 has no code for a connection that failed to open or died in use.
-        return error.connection_invalidated or isinstance(
-            error.orig, psycopg2.OperationalError | psycopg2.InterfaceError
-        )
-    return code.startswith(UNAVAILABLE_CLASSES) or code in UNAVAILABLE_CODES
+        return isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
+    return cause.pgcode.startswith(UNAVAILABLE_CLASSES) or cause.pgcode in UNAVAILABLE_CODES

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 
 import orjson
 from flask import Flask, Response
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -14,7 +13,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from app.database import is_unavailable
+from app.database import DATABASE_ERRORS, is_unavailable
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back
 
@@ -26,6 +25,8 @@ DETAILS: dict[int | None, str] = {
 }
 TASK_NOT_FOUND = "Task not found"
 
+ACCESS_FORBIDDEN = "Access forbidden"
+
 logger = logging.getLogger(__name__)
 
 
@@ -35,6 +36,26 @@ class TaskNotFound(Exception):
     def __init__(self, task_id: str) -> None:
         super().__init__(task_id)
         self.task_id = task_id
+
+
+class NotAuthenticated(Exception):
+    """There is no bearer token."""
+
+
+class InvalidToken(Exception):
+    """There is a token, and it is not good."""
+
+
+class TokenExpired(Exception):
+    """There is a token that was good once."""
+
+
+class AccessForbidden(Exception):
+    """The token is good, and another user's."""
+
+
+class KeysUnavailable(Exception):
+    """There is no key by which a token could be checked."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +75,13 @@ class InvalidRequest(Exception):
         self.faults = faults
 
 
+UNAUTHENTICATED: dict[type[Exception], str] = {
+    NotAuthenticated: "Not authenticated",
+    InvalidToken: "Invalid token",
+    TokenExpired: "Token has expired",
+}
+
+
 def error_response(status: int, detail: object) -> Response:
     """Return the answer for an error; every one is made here."""
     return Response(orjson.dumps({"detail": detail}), status, mimetype="application/json")
@@ -69,6 +97,25 @@ def invalid_request(error: InvalidRequest) -> Response:
     return error_response(422, [asdict(fault) for fault in error.faults])
 
 
+def unauthenticated(error: NotAuthenticated | InvalidToken | TokenExpired) -> Response:
+    """401, with the challenge of RFC 6750, section 3: an error is named only where there was a token."""
+    sentence = UNAUTHENTICATED[type(error)]
+    response = error_response(401, sentence)
+    reason = "" if isinstance(error, NotAuthenticated) else f', error="invalid_token", error_description="{sentence}"'
+    response.headers["WWW-Authenticate"] = f'Bearer realm="tasks"{reason}'
+    return response
+
+
+def access_forbidden(error: AccessForbidden) -> Response:
+    """403: the tasks of another user."""
+    return error_response(403, ACCESS_FORBIDDEN)
+
+
+def keys_unavailable(error: KeysUnavailable) -> Response:
+    """503: nobody can be told from anybody else right now."""
+    return http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
+
+
 def http_error(error: HTTPException) -> Response:
     """Any other status, with the headers that belong to it, `Allow` for one."""
     response = error_response(error.code or 500, DETAILS.get(error.code, error.name))
@@ -78,7 +125,7 @@ def http_error(error: HTTPException) -> Response:
     return response
 
 
-def database_error(error: SQLAlchemyError) -> Response:
+def database_error(error: Exception) -> Response:
     """503 while the database is away or too busy, 500 for a fault of ours; its cause goes into the log only."""
     if not is_unavailable(error):
         logger.exception("The database refused a statement")
@@ -91,5 +138,11 @@ def init_app(app: Flask) -> None:
     """Have the application answer with these bodies."""
     app.register_error_handler(TaskNotFound, task_not_found)
     app.register_error_handler(InvalidRequest, invalid_request)
-    app.register_error_handler(SQLAlchemyError, database_error)
+    app.register_error_handler(NotAuthenticated, unauthenticated)
+    app.register_error_handler(InvalidToken, unauthenticated)
+    app.register_error_handler(TokenExpired, unauthenticated)
+    app.register_error_handler(AccessForbidden, access_forbidden)
+    app.register_error_handler(KeysUnavailable, keys_unavailable)
+    for database_exception in DATABASE_ERRORS:
+        app.register_error_handler(database_exception, database_error)
     app.register_error_handler(HTTPException, http_error)

@@ -11,6 +11,8 @@ from app.openapi import TITLE, VERSION, Blueprint, Documented
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 
+ROW_SECURITY = ENFORCED, UNBOUND, OFF = ("enforced", "unbound", "off")
+
 LINKS = {
     "openapi": "api-docs.openapi_json",
     "docs": "api-docs.openapi_swagger_ui",
@@ -34,6 +36,12 @@ class StatusSchema(Documented):
     status = fields.String(required=True)
 
 
+class ReadinessSchema(StatusSchema):
+    """How the service and its database are."""
+
+    row_security = fields.String(required=True, metadata={"enum": ROW_SECURITY})
+
+
 @blueprint.get("/")
 @blueprint.response(200, ServiceSchema())
 def index() -> ResponseReturnValue:
@@ -49,10 +57,16 @@ def health() -> ResponseReturnValue:
 
 
 @blueprint.get("/health/ready")
-@blueprint.response(200, StatusSchema(), example={"status": "ready"})
+@blueprint.response(200, ReadinessSchema(), example={"status": "ready", "row_security": ENFORCED})
 @blueprint.alt_response(503, "ServiceUnavailable")
 def ready() -> ResponseReturnValue:
-    """Tell whether the database answers and its schema is at the newest migration."""
-    if not database.schema_is_current():
+    """Tell whether the database answers and its schema is at the newest migration.
+
+    `row_security` tells whether the database itself keeps users apart: `enforced`; `unbound`, as the role in use is
+    above it; or `off`.
+    """
+    state = database.state()
+    if database.fault_of(state) is not None:
         raise ServiceUnavailable(retry_after=RETRY_AFTER)
-    return {"status": "ready"}
+    enforced = ENFORCED if state.role_is_bound else UNBOUND
+    return {"status": "ready", "row_security": enforced if state.row_security else OFF}

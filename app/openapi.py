@@ -11,7 +11,8 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from marshmallow import Schema
 
-from app.errors import DETAILS, RETRY_AFTER, TASK_NOT_FOUND
+from app.auth import OPEN
+from app.errors import ACCESS_FORBIDDEN, DETAILS, RETRY_AFTER, TASK_NOT_FOUND, UNAUTHENTICATED
 from app.extensions import api
 from app.validation import MESSAGES, MISSING, BodyParser, String, check_path
 
@@ -73,8 +74,11 @@ class Blueprint(flask_smorest.Blueprint):
             if name != "parameters":
                 doc.setdefault("manual_doc", {})["operationId"] = endpoint
 
-    def _prepare_errors_doc(self, doc: dict[str, Any], doc_info: object, **_: object) -> dict[str, Any]:
+    def _prepare_errors_doc(self, doc: dict[str, Any], doc_info: object, *, app: Flask, **_: object) -> dict[str, Any]:
         responses = doc.setdefault("responses", {})
+        if app.config["AUTH_MODE"] != OPEN and (self.url_prefix or "").startswith("/api"):
+            doc["security"] = [{"bearer": []}]
+            responses.update({401: "Unauthenticated", 403: "AccessForbidden"})
         if "requestBody" in doc:
             responses.update({413: "RequestBodyTooLarge", 415: "UnsupportedMediaType"})
         if self.path_fields:
@@ -105,6 +109,8 @@ def init_app(app: Flask) -> None:
             flask.Blueprint(name, __name__, static_folder=_assets(*ASSETS[name]), static_url_path=path)
         )
     _document_errors()
+    if app.config["AUTH_MODE"] != OPEN:
+        _document_authentication()
     _document_pages(app)
 
 
@@ -169,6 +175,33 @@ def _document_errors() -> None:
             "content": {"application/json": {"schema": _detail(faults), "example": {"detail": [example]}}},
         },
     )
+
+
+def _document_authentication() -> None:
+    """Describe the lock, for "Authorize" in Swagger UI, and what it answers."""
+    api.spec.components.security_scheme(
+        "bearer",
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A token of which `sub` is the `user_id` in the path.",
+        },
+    )
+    sentences = list(UNAUTHENTICATED.values())
+    challenge = {
+        "description": "The challenge (RFC 6750, section 3).",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^Bearer "},
+        "example": 'Bearer realm="tasks"',
+    }
+    for name, detail, description, headers in (
+        ("Unauthenticated", {"enum": sentences}, "There is no good token.", {"WWW-Authenticate": challenge}),
+        ("AccessForbidden", {"const": ACCESS_FORBIDDEN}, "The token is another user's.", {}),
+    ):
+        example = {"detail": detail.get("const", sentences[0])}
+        content = {"application/json": {"schema": _detail(detail), "example": example}}
+        api.spec.components.response(name, {"description": description, "headers": headers, "content": content})
 
 
 def _detail(schema: dict[str, Any]) -> dict[str, Any]:

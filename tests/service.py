@@ -44,8 +44,8 @@ def copy_of_the_project(directory: Path) -> Path:
 
 def environment(**settings: str) -> dict[str, str]:
     """Return this process's environment with these settings, and no others of ours."""
-    ours = {"DATABASE_URL": "", "WEB_CONCURRENCY": "2", "HOST": "", "PORT": "", "THREADS": "", "MAX_BODY_BYTES": ""}
-    return {name: value for name, value in {**os.environ, **ours, **settings}.items() if value or name not in ours}
+    ours = dict.fromkeys(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE), "")
+    return {**os.environ, **ours, "WEB_CONCURRENCY": "2", **settings}
 
 
 def flask(*arguments: str, directory: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,11 @@ import pytest
 
 from config import ROOT, Config, StartError
 
-SETTINGS = ("DATABASE_URL", "HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "MAX_BODY_BYTES")
+SETTINGS = (
+    *("DATABASE_URL", "ROW_SECURITY", "HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "MAX_BODY_BYTES"),
+    *("TRUSTED_PROXIES", "CORS_ORIGINS", "AUTH_MODE", "ALLOW_PUBLIC_OPEN"),
+    *("JWT_SECRET", "JWKS_URL", "JWKS_MAX_STALE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +23,7 @@ def test_the_example_names_every_setting_with_its_default(monkeypatch: pytest.Mo
     example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert set(example) == set(SETTINGS)
     source = (ROOT / "config.py").read_text()
-    assert set(re.findall(r'(?:text|number)\("(\w+)"', source)) == set(SETTINGS)
+    assert set(re.findall(r'(?:text|number|switch)\("(\w+)"', source)) == set(SETTINGS)
     defaults = Config.from_environment()
     for name, value in example.items():
         monkeypatch.setenv(name, value)

@@ -98,8 +98,8 @@ def test_the_migrations_can_be_written_as_sql(app: Flask) -> None:
     assert "CREATE TABLE tasks" in completed.stdout
 
 
-def test_the_constraints_are_the_last_line(app: Flask) -> None:
-    with psycopg2.connect(app.config["DATABASE_URL"]) as connection, connection.cursor() as cursor:
+def test_the_constraints_are_the_last_line(postgresql: EmbeddedServer, app: Flask) -> None:
+    with psycopg2.connect(postgresql.url(SUPERUSER)) as connection, connection.cursor() as cursor:
         for values in (
             ("", "title", ""),
             ("u" * 256, "title", ""),

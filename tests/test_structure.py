@@ -15,7 +15,6 @@ MODULES = sorted((ROOT / "app").rglob("*.py"))
 ONLY = {
     "sqlalchemy": {
         "app/database.py",
-        "app/errors.py",
         "app/extensions.py",
         "app/tasks/models.py",
         "app/tasks/repository.py",

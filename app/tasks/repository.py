@@ -1,7 +1,7 @@
 """Every SQL statement about tasks: plain functions, one statement each.
 
 A task is a dict with the seven fields of the contract, ready to be sent. Functions that take a `task_id` raise
-`TaskNotFound` where the user has no such task; all raise SQLAlchemy's exceptions where the database fails.
+`TaskNotFound` where the user has no such task; all raise what `app.database.fetch_all` does.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app import database
+from app.database import Statement, fetch_all
 from app.errors import TaskNotFound
 from app.tasks.models import Task
 
@@ -55,14 +55,14 @@ NOW = sa.func.uuidv7_timestamp(NEW_ID)
 # Later than ever before, even where the clock of the server was set back, or a racing change read it first.
 LATER = sa.func.greatest(sa.func.clock_timestamp(), tasks.c.updated_at + timedelta(microseconds=1))
 
-LIST = sa.select(*AS_SENT).where(tasks.c.user_id == OWNER).order_by(tasks.c.id)
-GET = sa.select(*AS_SENT).where(THIS_TASK)
-ADD = (
+LIST = Statement(sa.select(*AS_SENT).where(tasks.c.user_id == OWNER).order_by(tasks.c.id))
+GET = Statement(sa.select(*AS_SENT).where(THIS_TASK))
+ADD = Statement(
     sa.insert(tasks)
     .from_select(FIELDS, sa.select(NEW_ID, OWNER, TITLE, DESCRIPTION, COMPLETED, NOW, NOW))
     .returning(*AS_SENT)
 )
-UPDATE = (
+UPDATE = Statement(
     sa.update(tasks)
     .where(THIS_TASK)
     .values(
@@ -73,18 +73,18 @@ UPDATE = (
     )
     .returning(*AS_SENT)
 )
-SET_COMPLETED = (
+SET_COMPLETED = Statement(
     sa.update(tasks)
     .where(THIS_TASK)
     .values(completed=sa.func.coalesce(COMPLETED, ~tasks.c.completed), updated_at=LATER)
     .returning(*AS_SENT)
 )
-DELETE = sa.delete(tasks).where(THIS_TASK).returning(tasks.c.id)
+DELETE = Statement(sa.delete(tasks).where(THIS_TASK).returning(tasks.c.id))
 
 
 def list_tasks(user_id: str) -> list[dict[str, Any]]:
     """Return all tasks of the user, oldest first."""
-    return [dict(zip(FIELDS, row, strict=True)) for row in database.fetch_all(LIST, {"owner": user_id})]
+    return [dict(zip(FIELDS, row, strict=True)) for row in fetch_all(user_id, LIST, {"owner": user_id})]
 
 
 def get(user_id: str, task_id: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def get(user_id: str, task_id: str) -> dict[str, Any]:
 def add(user_id: str, title: str, description: str | None, completed: bool) -> dict[str, Any]:
     """Create a task and return it."""
     values = {"owner": user_id, "new_title": title, "new_description": description, "new_completed": completed}
-    (row,) = database.fetch_all(ADD, values)
+    (row,) = fetch_all(user_id, ADD, values)
     return dict(zip(FIELDS, row, strict=True))
 
 
@@ -127,14 +127,14 @@ def delete(user_id: str, task_id: str) -> None:
     _rows(DELETE, user_id, task_id)
 
 
-def _one(statement: sa.Executable, user_id: str, task_id: str, **values: Any) -> dict[str, Any]:
+def _one(statement: Statement, user_id: str, task_id: str, **values: Any) -> dict[str, Any]:
     return dict(zip(FIELDS, _rows(statement, user_id, task_id, **values)[0], strict=True))
 
 
-def _rows(statement: sa.Executable, user_id: str, task_id: str, **values: Any) -> list[sa.Row[Any]]:
+def _rows(statement: Statement, user_id: str, task_id: str, **values: Any) -> list[tuple[Any, ...]]:
     """Run a statement about one task. To a client an id is opaque: what is no UUID is the id of no task."""
     if UUID.fullmatch(task_id):
-        rows = database.fetch_all(statement, {"owner": user_id, "task_id": task_id, **values})
+        rows = fetch_all(user_id, statement, {"owner": user_id, "task_id": task_id, **values})
         if rows:
             return rows
     raise TaskNotFound(task_id)
