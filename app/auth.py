@@ -23,6 +23,7 @@ SYMMETRIC = ("HS256", "HS384", "HS512")
 SECRET_MIN = 32  # bytes
 
 BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
+COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515, section 7.1
 # Headers by which a token would bring or name its own key, or ask for an extension: we have none.
 REFUSED_HEADERS = {"jku", "jwk", "x5u", "x5c", "crit", "b64"}
 
@@ -93,6 +94,8 @@ def _subject(  # noqa: PLR0913 -- all but the token are bound once.
     leeway: float,
 ) -> str:
     """Return the subject of a token whose signature and claims are good. Raises `TokenExpired` or `InvalidToken`."""
+    if not COMPACT.fullmatch(token):
+        raise InvalidToken()
     try:
         header = jwt.get_unverified_header(token)
         algorithm, key_id = header["alg"], header.get("kid")

@@ -64,11 +64,11 @@ def flask(*arguments: str, directory: Path = ROOT, **settings: str) -> subproces
 class Service:
     """One gunicorn; `log` is what it wrote."""
 
-    def __init__(self, log: Path, directory: Path = ROOT, **settings: str) -> None:
+    def __init__(self, log: Path, directory: Path = ROOT, host: str = "127.0.0.1", **settings: str) -> None:
         self._log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"],
+                [sys.executable, "-m", "gunicorn", "--bind", f"{host}:0", "wsgi:app"],
                 cwd=directory,
                 env=environment(**settings),
                 stdout=file,

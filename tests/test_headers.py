@@ -1,0 +1,101 @@
+"""What concerns browsers and proxies."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, request
+
+from app import create_app
+from app.headers import SECURITY_HEADERS
+from config import Config
+from tests.service import Client, running
+
+ORIGIN = "https://app.example.com"
+
+
+@pytest.fixture(scope="module")
+def browsed(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A service that two web pages may call."""
+    log = tmp_path_factory.mktemp("browsed") / "log"
+    origins = f"{ORIGIN}, http://localhost:3000"
+    with running(log, DATABASE_URL=app.config["DATABASE_URL"], CORS_ORIGINS=origins) as client:
+        yield client
+
+
+def cors(headers: Any) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.startswith("Access-Control-")}
+
+
+def test_every_answer_has_the_security_headers(client: Client) -> None:
+    for method, path in (
+        ("GET", "/"),
+        ("GET", "/docs"),
+        ("GET", "/static/redoc.js"),
+        ("GET", "/api/alice/tasks"),
+        ("POST", "/api/alice/tasks"),
+        ("GET", "/api/alice/tasks/x"),
+        ("PATCH", "/api/alice/tasks"),
+        ("OPTIONS", "/api/alice/tasks"),
+        ("GET", "/nope"),
+        ("GET", "/" + "x" * 9000),
+    ):
+        headers = client.request(method, path).headers
+        assert {name: headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+        if path.startswith("/api"):
+            assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_configured_page_may_call_and_read(browsed: Client) -> None:
+    for origin in (ORIGIN, "http://localhost:3000"):
+        preflight = browsed.request(
+            "OPTIONS",
+            "/api/alice/tasks",
+            headers={
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "authorization, content-type",
+            },
+        )
+        assert preflight.status_code == 200
+        granted = cors(preflight.headers)
+        assert granted["Access-Control-Allow-Origin"] == origin
+        assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= set(granted["Access-Control-Allow-Methods"].split(", "))
+        assert granted["Access-Control-Allow-Headers"].lower() == "authorization, content-type"
+        assert int(granted["Access-Control-Max-Age"]) > 600
+        assert "Access-Control-Allow-Credentials" not in granted
+        for path, status in (("/api/alice/tasks", 200), ("/api/alice/tasks/x", 404), ("/nope", 404)):
+            answer = browsed.request("GET", path, headers={"Origin": origin})
+            assert answer.status_code == status
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+            assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+            assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://app.example.com",
+        "https://app.example.com.evil.example",
+        "https://app-example.com",
+        "https://xapp.example.com",
+        "https://app.example.com:444",
+        "null",
+        "*",
+    ],
+)
+def test_no_other_page_may(browsed: Client, client: Client, origin: str) -> None:
+    for service, asking in ((browsed, origin), (client, ORIGIN)):
+        for method in ("GET", "OPTIONS"):
+            headers = {"Origin": asking, "Access-Control-Request-Method": "POST"}
+            assert cors(service.request(method, "/api/alice/tasks", headers=headers).headers) == {}
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "192.0.2.9"), (1, "198.51.100.2"), (2, "198.51.100.1")])
+def test_only_trusted_proxies_are_believed(app: Flask, proxies: int, seen: str) -> None:
+    proxied = create_app(Config(DATABASE_URL=app.config["DATABASE_URL"], TRUSTED_PROXIES=proxies))
+    proxied.add_url_rule("/address", view_func=lambda: str(request.remote_addr), endpoint="address")
+    forwarded = {"X-Forwarded-For": "203.0.113.1, 198.51.100.1, 198.51.100.2"}
+    answer = proxied.test_client().get("/address", headers=forwarded, environ_base={"REMOTE_ADDR": "192.0.2.9"})
+    assert answer.text == seen

@@ -1,0 +1,125 @@
+"""What the database itself keeps apart, whatever our statements forget."""
+
+import copy
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from flask import Flask
+
+from app import create_app, database
+from app.database import Statement
+from app.embedded import SUPERUSER, EmbeddedServer
+from app.extensions import db
+from app.tasks import repository
+from config import Config
+from tests.service import Service, flask, running
+
+STATEMENTS = {name: value for name, value in vars(repository).items() if isinstance(value, Statement)}
+
+
+@pytest.fixture
+def users(app: Flask) -> Iterator[dict[str, dict[str, Any]]]:
+    """Two users with a task each."""
+    with app.app_context():
+        yield {name: repository.add(f"{name}-{uuid4()}", name, None, False) for name in ("alice", "bob")}
+
+
+def without_where(statement: Statement) -> Statement:
+    """Return what the statement would be if somebody had forgotten its condition."""
+    forgetful = copy.copy(statement)
+    forgetful.sql = re.sub(r"\s*WHERE .*?(?= ORDER BY| RETURNING|$)", "", statement.sql, flags=re.DOTALL)
+    return forgetful
+
+
+def test_every_statement_about_a_task_has_a_condition_to_forget() -> None:
+    assert set(STATEMENTS) == {"LIST", "GET", "ADD", "UPDATE", "SET_COMPLETED", "DELETE"}
+    for name, statement in STATEMENTS.items():
+        assert ("WHERE" in statement.sql) == (name != "ADD")
+        assert "WHERE" not in without_where(statement).sql
+
+
+@pytest.mark.parametrize("name", ["LIST", "GET", "UPDATE", "SET_COMPLETED", "DELETE"])
+def test_a_forgotten_condition_shows_and_changes_nothing_of_others(users: dict[str, Any], name: str) -> None:
+    alice, bob = users["alice"], users["bob"]
+    parameters = {
+        "owner": alice["user_id"],
+        "task_id": bob["id"],
+        "new_title": "Changed",
+        "has_description": True,
+        "new_description": "Changed",
+        "new_completed": True,
+    }
+    rows = database.fetch_all(alice["user_id"], without_where(STATEMENTS[name]), parameters)
+    assert {str(row[0]) for row in rows} == {alice["id"]}
+    assert repository.list_tasks(bob["user_id"]) == [bob]
+
+
+@pytest.mark.parametrize("name", ["GET", "UPDATE", "SET_COMPLETED", "DELETE"])
+def test_a_statement_for_another_user_finds_nothing(users: dict[str, Any], name: str) -> None:
+    alice, bob = users["alice"], users["bob"]
+    others = dict.fromkeys(("new_title", "has_description", "new_description", "new_completed"))
+    parameters = {**others, "owner": bob["user_id"], "task_id": bob["id"]}
+    assert database.fetch_all(alice["user_id"], STATEMENTS[name], parameters) == []
+    task = {"owner": bob["user_id"], "new_title": "x", "new_description": None, "new_completed": False}
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        database.fetch_all(alice["user_id"], STATEMENTS["ADD"], task)
+    assert repository.list_tasks(bob["user_id"]) == [bob]
+
+
+def test_without_a_user_nothing_is_visible(app: Flask, users: dict[str, Any]) -> None:
+    assert len(users) == 2
+    with closing(psycopg2.connect(app.config["DATABASE_URL"])) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for _ in range(2):
+            cursor.execute("SELECT count(*) FROM tasks")
+            assert cursor.fetchone() == (0,)
+            cursor.execute("UPDATE tasks SET title = 'Changed'")
+            assert cursor.rowcount == 0
+            cursor.execute("DELETE FROM tasks")
+            assert cursor.rowcount == 0
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute("INSERT INTO tasks (user_id, title) VALUES ('alice', 'x')")
+            # A user of an earlier transaction leaves nothing behind.
+            cursor.execute("SELECT set_config('app.user_id', %s, true)", [users["alice"]["user_id"]])
+
+
+def test_one_setting_turns_it_off_and_on(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    on: dict[str, Any]
+    off: dict[str, Any]
+    on, off = ({"DATABASE_URL": server.url(), "ROW_SECURITY": value} for value in ("true", "false"))
+    assert flask("db", "upgrade", **off).returncode == 0
+
+    for before, after, name in ((on, off, "off"), (off, on, "enforced")):
+        with running(tmp_path / f"before-{name}", **before) as client:
+            client.of("alice").create()
+        refused = Service(tmp_path / f"refused-{name}", **after)
+        assert refused.process.wait(60) != 0
+        assert "flask row-security" in refused.log
+        assert flask("row-security", **after).returncode == 0
+        with running(tmp_path / f"after-{name}", **after) as client:
+            assert client.get("/health/ready").json() == {"status": "ready", "row_security": name}
+            client.of("alice").create()
+            assert client.of("bob").all() == []
+    with running(tmp_path / "log", **on) as client:
+        assert len(client.of("alice").all()) == 4
+    server.stop()
+
+
+def test_a_role_above_it_is_told(postgresql: EmbeddedServer, app: Flask, tmp_path: Path) -> None:
+    assert app.config["ROW_SECURITY"]
+    url = postgresql.url(SUPERUSER)
+    with running(tmp_path / "log", DATABASE_URL=url) as client:
+        assert client.get("/health/ready").json() == {"status": "ready", "row_security": "unbound"}
+    assert "superuser, or has BYPASSRLS" in (tmp_path / "log").read_text()
+    unbound = create_app(Config(DATABASE_URL=url))
+    with unbound.app_context():
+        assert not database.state().role_is_bound
+        db.engine.dispose()
