@@ -4,6 +4,7 @@ import copy
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -92,23 +93,21 @@ def test_without_a_user_nothing_is_visible(app: Flask, users: dict[str, Any]) ->
 def test_one_setting_turns_it_off_and_on(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "postgresql")
     server.start()
-    on: dict[str, Any]
-    off: dict[str, Any]
-    on, off = ({"DATABASE_URL": server.url(), "ROW_SECURITY": value} for value in ("true", "false"))
-    assert flask("db", "upgrade", **off).returncode == 0
+    on, off = (partial(dict[str, Any], DATABASE_URL=server.url(), ROW_SECURITY=value) for value in ("true", "false"))
+    assert flask("db", "upgrade", **off()).returncode == 0
 
     for before, after, name in ((on, off, "off"), (off, on, "enforced")):
-        with running(tmp_path / f"before-{name}", **before) as client:
+        with running(tmp_path / f"before-{name}", **before()) as client:
             client.of("alice").create()
-        refused = Service(tmp_path / f"refused-{name}", **after)
+        refused = Service(tmp_path / f"refused-{name}", **after())
         assert refused.process.wait(60) != 0
         assert "flask row-security" in refused.log
-        assert flask("row-security", **after).returncode == 0
-        with running(tmp_path / f"after-{name}", **after) as client:
+        assert flask("row-security", **after()).returncode == 0
+        with running(tmp_path / f"after-{name}", **after()) as client:
             assert client.get("/health/ready").json() == {"status": "ready", "row_security": name}
             client.of("alice").create()
             assert client.of("bob").all() == []
-    with running(tmp_path / "log", **on) as client:
+    with running(tmp_path / "log", **on()) as client:
         assert len(client.of("alice").all()) == 4
     server.stop()
 
