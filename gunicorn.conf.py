@@ -1,15 +1,30 @@
 """The production server; gunicorn finds this file by itself."""
 
+import os
+import shutil
 import socket
 import struct
+import tempfile
+from logging.config import dictConfig
+from pathlib import Path
 
 import gunicorn.util
 import orjson
+from gunicorn.glogging import Logger
 
-from app import create_app, require_readiness
+from config import Config
+
+# The workers share their metrics in files. Whoever imports prometheus_client must have been told where.
+own_directory = None
+if Config.from_environment().METRICS_DIRECTORY is None:
+    own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tasks-api-metrics-")
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from app import create_app, logs, require_readiness
 from app.auth import MODES
 from app.headers import SECURITY_HEADERS
-from config import Config
+from app.telemetry import new_request_id
 
 SILENCE_TIMEOUT = 10  # seconds, in the middle of a request or of its answer
 
@@ -19,9 +34,27 @@ bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{sett
 workers = settings.WORKERS
 threads = settings.THREADS
 worker_class = "gthread"
+# Longer than the proxy keeps its connections to us (deploy/nginx.conf): it must be the first to close one.
+keepalive = 75  # seconds
+graceful_timeout = 30  # seconds
+# A leak, wherever it may be, stays small; the jitter keeps the workers from being replaced all at once.
+max_requests = 50_000
+max_requests_jitter = 10_000
+# A worker proves to be alive by touching a file, which must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True
 # Room for 255 characters of four bytes, percent-encoded, and for the answer that a longer user_id deserves.
 limit_request_line = 8190
+limit_request_fields = 64
+
+
+class logger_class(Logger):  # noqa: N801 -- the name of the setting.
+    """Have all lines of the log look alike, those of gunicorn too."""
+
+    def setup(self, cfg):
+        """Configure the loggers of the process."""
+        super().setup(cfg)
+        dictConfig(logs.configuration())
 
 
 def on_starting(server):
@@ -39,11 +72,28 @@ def when_ready(server):
     server.log.info("Tasks API at http://%s, documentation at http://%s/docs", bind, bind)
 
 
+def child_exit(server, worker):
+    """Forget what only a living worker can have: requests in flight, connections in use."""
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Clear the metrics away."""
+    if own_directory is not None:
+        shutil.rmtree(own_directory, ignore_errors=True)
+
+
 def write_error(sock, status_int, reason, mesg):
     """Answer a request that never reaches the application in JSON too; gunicorn knows only HTML."""
     body = orjson.dumps({"detail": reason})
-    headers = {"Connection": "close", "Content-Type": "application/json", "Content-Length": len(body)}
-    lines = [f"{name}: {value}" for name, value in (headers | SECURITY_HEADERS).items()]
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "Content-Length": len(body),
+        "X-Request-ID": new_request_id(),
+        **SECURITY_HEADERS,
+    }
+    lines = [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join([f"HTTP/1.1 {status_int} {reason}", *lines, "", ""])
     gunicorn.util.write_nonblock(sock, head.encode() + body)
 

@@ -3,7 +3,7 @@
 import click
 from flask import Flask
 
-from app import auth, database, errors, headers, health, openapi
+from app import auth, database, errors, headers, health, openapi, telemetry
 from app.extensions import api, db
 from app.json import StrictJSONProvider
 from app.tasks import views as tasks
@@ -20,6 +20,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False  # A redirect makes some clients drop the body of a POST.
     app.url_map.merge_slashes = False
+    telemetry.init_app(app)
     database.init_app(app)
     openapi.init_app(app)
     errors.init_app(app)

@@ -3,9 +3,11 @@
 import logging
 import select
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import click
@@ -13,7 +15,7 @@ import psycopg2
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from psycopg2.errors import UndefinedTable
-from sqlalchemy import ClauseElement, event, make_url, text
+from sqlalchemy import ClauseElement, Select, event, make_url, text
 from sqlalchemy.dialects.postgresql.psycopg2 import dialect as psycopg2_dialect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, DisconnectionError, ProgrammingError, SQLAlchemyError
@@ -21,9 +23,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app import embedded
 from app.extensions import db, migrate
+from app.telemetry import POOL_IN_USE, POOL_WAITING, note_database_error
 from config import StartError
 
 logger = logging.getLogger(__name__)
+
+ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock: the statement has changed nothing, for sure
+CANCELED = "57014"  # It took too long, and would again.
 
 DIALECT = psycopg2_dialect()
 
@@ -40,8 +46,19 @@ STATE = text(
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 DATABASE_ERRORS = (SQLAlchemyError, psycopg2.Error)
-CONNECT_TIMEOUT = 5  # seconds, for one attempt to connect
 POOL_TIMEOUT = 5  # seconds that a request waits for a connection of the pool
+# As libpq has them. They bound each wait for a server that is gone without a word; how long a statement may take, and
+# wait for a lock, is set on the role, because a transaction pooler drops the settings of a session.
+CONNECT_ARGUMENTS = {
+    "application_name": "tasks-api",
+    "connect_timeout": 5,  # seconds
+    "keepalives_idle": 30,  # seconds
+    "keepalives_interval": 5,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+STATEMENT_TIMEOUT = "5s"
+LOCK_TIMEOUT = "2s"
 
 # The classes and codes of errors that pass by themselves, from the manual's appendix "PostgreSQL Error Codes".
 UNAVAILABLE_CLASSES = (
@@ -72,11 +89,12 @@ def init_app(app: Flask) -> None:
         "pool_timeout": POOL_TIMEOUT,
         "pool_use_lifo": True,  # So that a pool larger than the load lets its idle connections go stale, not all.
         "use_native_hstore": False,  # Asks the catalogue for a type that we don't have, at each connect.
-        "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "application_name": "tasks-api"},
+        "connect_args": CONNECT_ARGUMENTS,
     }
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     app.cli.add_command(set_row_security)
+    app.cli.add_command(set_role_timeouts)
     with app.app_context():
         event.listen(db.engine, "checkout", _require_silence)
 
@@ -99,20 +117,35 @@ class Statement:
     def __init__(self, executable: ClauseElement) -> None:
         compiled = executable.compile(dialect=DIALECT)
         self.sql = str(compiled)
+        self.only_reads = isinstance(executable, Select)
         self.constants = {name: value for name, value in compiled.params.items() if value is not None}
 
 
 def fetch_all(user_id: str, statement: Statement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run one statement as that user, in a transaction of its own, and return its rows.
 
-    Raises SQLAlchemy's exceptions where there is no connection, and psycopg2's where it breaks or the server refuses.
+    It is run once more where that is safe and may help. Raises SQLAlchemy's exceptions where there is no connection,
+    and psycopg2's where it breaks or the server refuses.
     """
-    prefix = AS_USER if current_app.config["ROW_SECURITY"] else ""
-    connection = db.engine.raw_connection()
+    sql = AS_USER + statement.sql if current_app.config["ROW_SECURITY"] else statement.sql
+    values = {**statement.constants, **parameters, "app_user_id": user_id}
     try:
-        cursor = connection.cursor()
-        cursor.execute(prefix + statement.sql, {**statement.constants, **parameters, "app_user_id": user_id})
-        return list(cursor.fetchall())
+        return _fetch_all(sql, values)
+    except psycopg2.Error as error:
+        if error.pgcode in ROLLED_BACK or (statement.only_reads and is_unavailable(error) and error.pgcode != CANCELED):
+            note_database_error(error.pgcode)
+            return _fetch_all(sql, values)
+        raise
+
+
+def _fetch_all(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with POOL_WAITING.track_inprogress():
+        connection = db.engine.raw_connection()
+    try:
+        with POOL_IN_USE.track_inprogress():
+            cursor = connection.cursor()
+            cursor.execute(sql, values)
+            return list(cursor.fetchall())
     except psycopg2.Error as error:
         if connection.dbapi_connection is not None and connection.dbapi_connection.closed:
             connection.invalidate(error)
@@ -125,6 +158,11 @@ def fetch_all(user_id: str, statement: Statement, parameters: Mapping[str, Any])
 def newest_migration() -> str | None:
     """Return the revision that `flask db upgrade` leads to."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+_asker = ThreadPoolExecutor(1, "readiness")
+_asking: Future["State"] | None = None
+_asking_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -146,6 +184,27 @@ def state() -> State:
                 raise
             row = None  # No migration has ever run.
     return State(*row) if row is not None else State(None, False, False)
+
+
+def state_in_time(seconds: float) -> State | None:
+    """Return the state of the database, or None where it can't be had in that time.
+
+    One thread asks, however many wait: a database that hangs does not eat up the connections.
+    """
+    global _asking  # noqa: PLW0603 -- what all who ask have in common.
+    with _asking_lock:
+        if _asking is None or _asking.done():
+            _asking = _asker.submit(_state_of, current_app._get_current_object())  # type: ignore[attr-defined]
+        asking = _asking
+    try:
+        return asking.result(seconds)
+    except (TimeoutError, *DATABASE_ERRORS):
+        return None
+
+
+def _state_of(app: Flask) -> State:
+    with app.app_context():
+        return state()
 
 
 def fault_of(state: State) -> str | None:
@@ -175,6 +234,15 @@ def require_readiness() -> None:
         raise StartError(fault)
     if found.row_security and not found.role_is_bound:
         logger.warning("Row security does not bind the role in use: it is a superuser, or has BYPASSRLS")
+
+
+@click.command("role-timeouts")
+def set_role_timeouts() -> None:
+    """Bound how long a statement of the role in use may take, and wait for a lock, in new sessions."""
+    with db.engine.connect() as connection:
+        connection.execute(text(f"ALTER ROLE CURRENT_USER SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        connection.execute(text(f"ALTER ROLE CURRENT_USER SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    click.echo(f"A statement may take {STATEMENT_TIMEOUT}, and wait {LOCK_TIMEOUT} for a lock.")
 
 
 @click.command("row-security")

@@ -14,6 +14,7 @@ from werkzeug.exceptions import (
 )
 
 from app.database import DATABASE_ERRORS, is_unavailable
+from app.telemetry import note_database_error
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back
 
@@ -127,10 +128,12 @@ def http_error(error: HTTPException) -> Response:
 
 def database_error(error: Exception) -> Response:
     """503 while the database is away or too busy, 500 for a fault of ours; its cause goes into the log only."""
+    cause = getattr(error, "orig", error)
+    note_database_error(getattr(cause, "pgcode", None))
     if not is_unavailable(error):
         logger.exception("The database refused a statement")
         return http_error(InternalServerError())
-    logger.warning("The database is unavailable: %s", getattr(error, "orig", error))
+    logger.warning("The database is unavailable: %s", str(cause).strip())
     return http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
 
 

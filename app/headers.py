@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
             origins=list(app.config["CORS_ORIGINS"]),
             methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Location", "Retry-After", "WWW-Authenticate"],
+            expose_headers=["Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
             max_age=PREFLIGHT_MAX_AGE,
         )
     proxies = app.config["TRUSTED_PROXIES"]

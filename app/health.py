@@ -1,17 +1,21 @@
 """What the service says of itself: who it is, and how it is."""
 
-from flask import url_for
+from flask import Response, current_app, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import fields
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.exceptions import ServiceUnavailable
 
 from app import database
-from app.errors import RETRY_AFTER
+from app.errors import RETRY_AFTER, http_error
 from app.openapi import TITLE, VERSION, Blueprint, Documented
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 
 ROW_SECURITY = ENFORCED, UNBOUND, OFF = ("enforced", "unbound", "off")
+
+DEADLINE = 0.9  # seconds, for the database's answer
 
 LINKS = {
     "openapi": "api-docs.openapi_json",
@@ -60,13 +64,30 @@ def health() -> ResponseReturnValue:
 @blueprint.response(200, ReadinessSchema(), example={"status": "ready", "row_security": ENFORCED})
 @blueprint.alt_response(503, "ServiceUnavailable")
 def ready() -> ResponseReturnValue:
-    """Tell whether the database answers and its schema is at the newest migration.
+    """Tell within a second whether the database answers and its schema is at the newest migration.
+
+    Where not, `X-Failed-Check` says what is wrong.
 
     `row_security` tells whether the database itself keeps users apart: `enforced`; `unbound`, as the role in use is
     above it; or `off`.
     """
-    state = database.state()
-    if database.fault_of(state) is not None:
-        raise ServiceUnavailable(retry_after=RETRY_AFTER)
+    state = database.state_in_time(DEADLINE)
+    fault = "the database does not answer" if state is None else database.fault_of(state)
+    if state is None or fault is not None:
+        response = http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
+        response.headers["X-Failed-Check"] = fault
+        return response
     enforced = ENFORCED if state.role_is_bound else UNBOUND
     return {"status": "ready", "row_security": enforced if state.row_security else OFF}
+
+
+@blueprint.get("/metrics")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
+def metrics() -> ResponseReturnValue:
+    """Return the metrics of all workers, for Prometheus."""
+    registry = REGISTRY
+    directory = current_app.config["METRICS_DIRECTORY"]
+    if directory is not None:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, directory)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)

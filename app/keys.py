@@ -117,10 +117,10 @@ def usable_keys(document: Any) -> Keys:
 
 
 def _keys_of(member: dict[str, Any]) -> Keys:
-    """Return one key, for each algorithm that its owner allows and its type knows."""
+    """Return one key, for each algorithm that its owner allows and its type knows; a secret one knows none of them."""
     key_id, algorithm = member.get("kid"), member.get("alg")
     known = RSA if member.get("kty") == "RSA" else (CURVES.get(str(member.get("crv"))),)
-    if not isinstance(key_id, str | None) or member.get("kty") == "oct" or member.get("use", "sig") != "sig":
+    if not isinstance(key_id, str | None) or member.get("use", "sig") != "sig":
         return {}
     keys = {}
     for name in known:

@@ -1,0 +1,63 @@
+"""How the log looks: one JSON object a line, or, on a terminal, a line for people."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from flask import has_request_context
+
+from app import telemetry
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object a line. Line breaks of the input are escaped, so that nobody can forge one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(entry, default=str).decode(errors="replace")
+
+
+class TerminalFormatter(logging.Formatter):
+    """A line for people: time, level, message, and the fields that have something to say."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and below it the traceback where there is one."""
+        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        fields = " ".join(f"{name}={_printable(value)}" for name, value in _fields(record).items() if value is not None)
+        line = f"{time} {record.levelname:7} {_printable(record.getMessage())} {fields}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configuration() -> dict[str, Any]:
+    """Return what `logging.config.dictConfig` takes, for all loggers of the process."""
+    formatter = TerminalFormatter if sys.stderr.isatty() else JSONFormatter
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": formatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"level": "INFO", "handlers": ["stderr"]},
+        "loggers": {name: {"level": "INFO", "propagate": True} for name in ("gunicorn.error", "gunicorn.access")},
+    }
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(getattr(record, "fields", {}))
+    if "request_id" not in fields and has_request_context():
+        fields["request_id"] = telemetry.request_id()
+    return fields
+
+
+def _printable(value: Any) -> str:
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(value))
