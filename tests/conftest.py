@@ -14,6 +14,7 @@ from app.embedded import EmbeddedServer
 from app.extensions import db
 from config import Config
 from tests.service import Client, Tasks, running
+from tests.stack import Stack
 
 # A failure must come back in the next run; and a machine under load is no fault of the code.
 settings.register_profile("tasks", derandomize=True, deadline=None)
@@ -40,9 +41,25 @@ def app(postgresql: EmbeddedServer) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--stack", action="store_true", help="go through nginx and PgBouncer")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--stack"):
+        for item in items:
+            if marker := item.get_closest_marker("not_through_nginx"):
+                item.add_marker(pytest.mark.skip(reason=marker.args[0]))
+
+
 @pytest.fixture(scope="session")
-def client(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def client(request: pytest.FixtureRequest, app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of the service as it runs in production."""
+    if request.config.getoption("--stack"):
+        stack = Stack(tmp_path_factory.mktemp("stack") / "stack")
+        yield stack.client
+        stack.stop()
+        return
     log: Path = tmp_path_factory.mktemp("service") / "log"
     with running(log, DATABASE_URL=app.config["DATABASE_URL"]) as client:
         yield client

@@ -13,6 +13,8 @@ FIELDS = {"id", "user_id", "title", "description", "completed", "created_at", "u
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 NOT_FOUND = b'{"detail":"Task not found"}'
 
+refused_by_nginx = pytest.mark.not_through_nginx("nginx answers 400 to %00, and 405 to TRACE, by itself")
+
 MISSING = {"msg": "field required", "type": "value_error.missing"}
 NULL = {"msg": "none is not an allowed value", "type": "type_error.none.not_allowed"}
 NOT_A_STRING = {"msg": "str type expected", "type": "type_error.str"}
@@ -256,7 +258,7 @@ def test_a_deleted_task_is_gone_for_good(alice: Tasks) -> None:
         "00000000-0000-0000-0000-000000000000",
         "1",
         "not-a-uuid",
-        "%00",
+        pytest.param("%00", marks=refused_by_nginx),
         "%FF",
         "%0d%0a",
         "x" * 1000,
@@ -352,8 +354,8 @@ def test_user_ids_are_compared_to_the_letter(client: Client, alice: Tasks) -> No
     [
         ("x" * 256, too_long(255)),
         ("%F0%9F%92%A9" * 256, too_long(255)),
-        ("%00", CHARACTER),
-        ("alice%00", CHARACTER),
+        pytest.param("%00", CHARACTER, marks=refused_by_nginx),
+        pytest.param("alice%00", CHARACTER, marks=refused_by_nginx),
         ("%0d%0aSet-Cookie:x", CHARACTER),
         ("%1F", CHARACTER),
         ("%7F", CHARACTER),
@@ -414,7 +416,7 @@ def test_head_is_get_without_the_body(alice: Tasks) -> None:
     ],
 )
 def test_other_methods_are_not_allowed(alice: Tasks, path: str, allowed: set[str]) -> None:
-    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - allowed:
+    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"} - allowed:
         response = alice.client.request(method, alice.path + path)
         assert response.status_code == 405
         assert set(response.headers["Allow"].split(", ")) == allowed
@@ -424,8 +426,21 @@ def test_other_methods_are_not_allowed(alice: Tasks, path: str, allowed: set[str
     assert set(options.headers["Allow"].split(", ")) == allowed
 
 
-def test_an_unknown_route_is_not_found_in_json(client: Client) -> None:
-    for path in ("/nope", "/api", "/api/alice", "/api/alice/task", "/api/alice/tasks/x/y", "/health/x", "/%FF", "/%00"):
-        response = client.get(path)
-        assert (response.status_code, response.content) == (404, b'{"detail":"Not Found"}')
-        assert response.headers["Content-Type"] == "application/json"
+@refused_by_nginx
+def test_trace_is_not_allowed(alice: Tasks) -> None:
+    response = alice.client.request("TRACE", alice.path)
+    assert (response.status_code, response.content) == (405, b'{"detail":"Method Not Allowed"}')
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/nope", "/api", "/api/alice", "/api/alice/task", "/api/alice/tasks/x/y", "/health/x", "/%FF"),
+        pytest.param("/%00", marks=refused_by_nginx),
+    ],
+)
+def test_an_unknown_route_is_not_found_in_json(client: Client, path: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.content) == (404, b'{"detail":"Not Found"}')
+    assert response.headers["Content-Type"] == "application/json"

@@ -1,0 +1,119 @@
+"""Everything that stands around the service in production, natively: nginx, gunicorn, PgBouncer, PostgreSQL.
+
+The files are those of `deploy/`; only addresses, paths and passwords are put in their places. nginx and PgBouncer are
+Debian's packages `nginx-light` and `pgbouncer`.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.embedded import EmbeddedServer
+from tests.service import ROOT, Client, Service, flask, wait_for
+
+PASSWORD = "of the tests only"
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+MISSING = [name for name in ("nginx", "pgbouncer") if shutil.which(name, path=PATH) is None]
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Stack:
+    """One of each, on ports of its own. `rate` is what nginx lets through, in requests per second."""
+
+    def __init__(self, directory: Path, rate: int = 100_000, **settings: Any) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o711)
+        self.postgresql = EmbeddedServer(directory / "postgresql")
+        self.postgresql.start()
+        migrated = flask("db", "upgrade", DATABASE_URL=self.postgresql.url())
+        assert migrated.returncode == 0, migrated.stderr
+        assert flask("role-timeouts", DATABASE_URL=self.postgresql.url()).returncode == 0
+
+        self.pgbouncer_port, self.nginx_port = free_port(), free_port()
+        self.database_url = f"postgresql://tasks:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.pgbouncer_port}/tasks"
+        self.pgbouncer = self.start_pgbouncer()
+        settings = {"DATABASE_URL": self.database_url, "TRUSTED_PROXIES": "1", **settings}
+        self.service = Service(directory / "service.log", **settings)
+        self.rate = rate
+        self.nginx = self._start_nginx(urlsplit(self.service.url()).netloc)
+        self.client = Client(f"http://127.0.0.1:{self.nginx_port}")
+
+    def start_pgbouncer(self) -> subprocess.Popen[bytes]:
+        """Start PgBouncer, as the user of PostgreSQL: it refuses to be root."""
+        home = self.directory / "pgbouncer"
+        home.mkdir(exist_ok=True)
+        (home / "userlist.txt").write_text(f'"tasks" "{PASSWORD}"\n')
+        configuration = (ROOT / "deploy" / "pgbouncer.ini").read_text()
+        for found, put in (
+            ("host=postgres port=5432", f"host={self.postgresql.socket_directory} port=5432"),
+            ("listen_addr = *", "listen_addr = 127.0.0.1"),
+            ("listen_port = 6432", f"listen_port = {self.pgbouncer_port}"),
+            ("/etc/pgbouncer/userlist.txt", str(home / "userlist.txt")),
+        ):
+            assert found in configuration
+            configuration = configuration.replace(found, put)
+        (home / "pgbouncer.ini").write_text(configuration)
+        account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        with (home / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [shutil.which("pgbouncer", path=PATH) or "", home / "pgbouncer.ini"],
+                stdout=log,
+                stderr=log,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+            )
+        wait_for(lambda: listens(self.pgbouncer_port))
+        return process
+
+    def _start_nginx(self, upstream: str) -> subprocess.Popen[bytes]:
+        home = self.directory / "nginx"
+        home.mkdir(exist_ok=True)
+        configuration = (ROOT / "deploy" / "nginx.conf").read_text()
+        for found, put in (
+            ("service:8000", upstream),
+            ("listen 80 ", f"listen 127.0.0.1:{self.nginx_port} "),
+            ("/tmp/", f"{home}/"),
+        ):
+            assert found in configuration
+            configuration = configuration.replace(found, put)
+        if os.geteuid() == 0:
+            configuration = "user root;\n" + configuration
+        configuration = re.sub(r"rate=\d+r/s", f"rate={self.rate}r/s", configuration)
+        (home / "nginx.conf").write_text(configuration)
+        with (home / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [shutil.which("nginx", path=PATH) or "", "-p", home, "-c", home / "nginx.conf", "-g", "daemon off;"],
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(lambda: listens(self.nginx_port))
+        return process
+
+    def stop(self) -> None:
+        """Stop them all, from the outside in."""
+        self.client.session.close()
+        for process in (self.nginx, self.service.process, self.pgbouncer):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM if process is not self.pgbouncer else signal.SIGINT)
+                process.wait(60)
+        self.postgresql.stop()
