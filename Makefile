@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin/python -m
 
-.PHONY: help run test lint format clean
+.PHONY: help run test test-stack test-faults lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -15,6 +15,12 @@ run: .venv/installed  ## Set everything up and serve on HOST:PORT, 127.0.0.1:800
 
 test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
+
+test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
+	@$(BIN) pytest --stack tests/tasks tests/test_hostile.py tests/test_openapi.py tests/test_health.py $(ARGS)
+
+test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
+	@$(BIN) pytest -n 0 -s -m faults tests/test_faults.py $(ARGS)
 
 lint: .venv/installed  ## Check style and types.
 	@$(BIN) ruff check .

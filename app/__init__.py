@@ -3,7 +3,7 @@
 import click
 from flask import Flask
 
-from app import auth, database, errors, headers, health, openapi, telemetry
+from app import auth, database, doctor, errors, headers, health, openapi, telemetry
 from app.extensions import api, db
 from app.json import StrictJSONProvider
 from app.tasks import views as tasks
@@ -26,6 +26,7 @@ def create_app(config: Config | None = None) -> Flask:
     errors.init_app(app)
     headers.init_app(app)
     auth.init_app(app)
+    doctor.init_app(app)
     api.register_blueprint(tasks.blueprint)
     api.register_blueprint(health.blueprint)
     context = click.get_current_context(silent=True)

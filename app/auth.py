@@ -132,14 +132,15 @@ def require_privacy(config: Mapping[str, Any], hosts: Iterable[str]) -> None:
     if config["AUTH_MODE"] != OPEN or config["ALLOW_PUBLIC_OPEN"]:
         return
     for host in hosts:
-        if not _is_loopback(host):
+        if not is_loopback(host):
             raise StartError(
                 f"With AUTH_MODE={OPEN}, everybody who reaches {host or 'this machine'} can read and change all tasks."
                 f" Set AUTH_MODE to {SECRET} or {JWKS}, or, if a public open service is meant, ALLOW_PUBLIC_OPEN=true."
             )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches that address."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -37,6 +37,13 @@ DIALECT = psycopg2_dialect()
 # works behind a transaction pooler too.
 AS_USER = "SELECT set_config('app.user_id', %(app_user_id)s, true); "
 
+FACTS = text(
+    "SELECT current_setting('server_version'), current_user::text, current_setting('statement_timeout'),"
+    " current_setting('lock_timeout'),"
+    " current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,"
+    " extract(epoch FROM clock_timestamp())::float8"
+)
+
 STATE = text(
     "SELECT version_num,"
     " coalesce((SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = to_regclass('tasks')), false),"
@@ -184,6 +191,29 @@ def state() -> State:
                 raise
             row = None  # No migration has ever run.
     return State(*row) if row is not None else State(None, False, False)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an operator may want to know of the server and the session."""
+
+    is_local: bool
+    uses_tls: bool
+    version: str
+    role: str
+    statement_timeout: str
+    lock_timeout: str
+    connections: int  # for roles that are no superusers
+    clock: float  # seconds since 1970
+
+
+def facts() -> Facts:
+    """Ask the server for them. Raises SQLAlchemy's exceptions where it can't be asked."""
+    with db.engine.connect() as connection:
+        row = connection.execute(FACTS).one()
+        info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]
+        is_local = info.host.startswith("/") or info.host in ("localhost", "127.0.0.1", "::1")
+        return Facts(is_local, info.ssl_in_use, *row)
 
 
 def state_in_time(seconds: float) -> State | None:

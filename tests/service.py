@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -62,13 +62,22 @@ def flask(*arguments: str, directory: Path = ROOT, **settings: str) -> subproces
 
 
 class Service:
-    """One gunicorn; `log` is what it wrote."""
+    """One gunicorn; `log` is what it wrote. It may run `under` another program."""
 
-    def __init__(self, log: Path, directory: Path = ROOT, host: str = "127.0.0.1", **settings: str) -> None:
+    def __init__(
+        self,
+        log: Path,
+        directory: Path = ROOT,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        under: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
         self._log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--bind", f"{host}:0", "wsgi:app"],
+                [*under, sys.executable, "-m", "gunicorn", "--bind", f"{host}:{port}", "wsgi:app"],
                 cwd=directory,
                 env=environment(**settings),
                 stdout=file,
@@ -108,7 +117,7 @@ class Service:
 
 
 @contextmanager
-def running(log: Path, directory: Path = ROOT, **settings: str) -> Iterator["Client"]:
+def running(log: Path, directory: Path = ROOT, **settings: Any) -> Iterator["Client"]:
     """Run a service for as long as the block takes, and give a client of it."""
     service = Service(log, directory, **settings)
     try:

@@ -36,13 +36,16 @@ def listens(port: int) -> bool:
 
 
 class Stack:
-    """One of each, on ports of its own. `rate` is what nginx lets through, in requests per second."""
+    """One of each, on ports of its own.
 
-    def __init__(self, directory: Path, rate: int = 100_000, **settings: Any) -> None:
+    `rate` is what nginx lets through, in requests per second; `data` is where PostgreSQL keeps its data.
+    """
+
+    def __init__(self, directory: Path, rate: int = 100_000, data: Path | None = None, **settings: Any) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o711)
-        self.postgresql = EmbeddedServer(directory / "postgresql")
+        self.postgresql = EmbeddedServer(data or directory / "postgresql")
         self.postgresql.start()
         migrated = flask("db", "upgrade", DATABASE_URL=self.postgresql.url())
         assert migrated.returncode == 0, migrated.stderr
@@ -51,11 +54,17 @@ class Stack:
         self.pgbouncer_port, self.nginx_port = free_port(), free_port()
         self.database_url = f"postgresql://tasks:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.pgbouncer_port}/tasks"
         self.pgbouncer = self.start_pgbouncer()
-        settings = {"DATABASE_URL": self.database_url, "TRUSTED_PROXIES": "1", **settings}
-        self.service = Service(directory / "service.log", **settings)
+        self._settings = {"DATABASE_URL": self.database_url, "TRUSTED_PROXIES": "1", **settings}
+        self._service_port = free_port()
+        self.service = self.start_service()
         self.rate = rate
         self.nginx = self._start_nginx(urlsplit(self.service.url()).netloc)
         self.client = Client(f"http://127.0.0.1:{self.nginx_port}")
+
+    def start_service(self) -> Service:
+        """Start gunicorn, where nginx looks for it."""
+        log = self.directory / f"service-{len(list(self.directory.glob('service-*')))}.log"
+        return Service(log, host="127.0.0.1", port=self._service_port, **self._settings)
 
     def start_pgbouncer(self) -> subprocess.Popen[bytes]:
         """Start PgBouncer, as the user of PostgreSQL: it refuses to be root."""

@@ -1,0 +1,80 @@
+"""`flask doctor`: what an operator would get wrong, one line each, with the cure."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+import psycopg2
+from flask import Flask, current_app
+
+from app import auth, database
+
+CLOCKS_MAY_DIFFER = 2  # seconds
+LIBPQ_MIN = 140000  # with channel binding and SCRAM, as Neon wants them
+
+Finding = tuple[bool, str]
+
+
+def init_app(app: Flask) -> None:
+    """Add the command."""
+    app.cli.add_command(doctor)
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Check the settings and the database, and say how to mend what is amiss."""
+    findings = [*_of_settings(current_app.config), *_of_database(current_app.config)]
+    for is_well, sentence in findings:
+        click.echo(f"{'✓' if is_well else '✗'} {sentence}")
+    if not all(is_well for is_well, _ in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _of_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
+    url = database.engine_url(config["SQLALCHEMY_DATABASE_URI"])
+    where = "the embedded server" if config["DATABASE_URL"] is None else f"{url.host or url.query.get('host')}"
+    yield True, f"DATABASE_URL: database {url.database} on {where}"
+    libpq = psycopg2.__libpq_version__
+    yield libpq >= LIBPQ_MIN, f"driver: psycopg2 with libpq {libpq // 10000}"
+    try:
+        auth.require_privacy(config, [config["HOST"]])
+        yield True, f"authentication: {auth.MODES[config['AUTH_MODE']]}"
+    except SystemExit as refusal:
+        yield False, f"authentication: {refusal}"
+    is_private, proxies = auth.is_loopback(config["HOST"]), config["TRUSTED_PROXIES"]
+    cure = "" if is_private or proxies else "; put one before it (deploy/nginx.conf), and set TRUSTED_PROXIES to 1"
+    yield bool(is_private or proxies), f"HOST is {config['HOST']}, behind {proxies} trusted proxies{cure}"
+
+
+def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
+    try:
+        state = database.state()
+        facts = database.facts()
+    except database.DATABASE_ERRORS as error:
+        cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        yield False, f"the database can't be reached: {cause}; check DATABASE_URL, and that the server runs"
+        return
+    yield True, f"the database answers: PostgreSQL {facts.version}"
+
+    needs_tls = config["DATABASE_URL"] is not None and not facts.is_local
+    cure = "; add sslmode=require to DATABASE_URL" if needs_tls and not facts.uses_tls else ""
+    yield not cure, f"TLS: {'on' if facts.uses_tls else 'off'}{'' if needs_tls else ', on this machine'}{cure}"
+
+    fault = database.fault_of(state)
+    yield fault is None, fault or f"the schema is at migration {state.migration}"
+    if config["ROW_SECURITY"]:
+        cure = "" if state.role_is_bound else "; give the service a role that is no superuser and has no BYPASSRLS"
+        yield state.role_is_bound, f"row security binds the role {facts.role}: {state.role_is_bound}{cure}"
+
+    have_timeouts = "0" not in (facts.statement_timeout, facts.lock_timeout)
+    cure = "" if have_timeouts else "; run: flask role-timeouts"
+    yield have_timeouts, f"timeouts: statement {facts.statement_timeout}, lock {facts.lock_timeout}{cure}"
+
+    wanted = config["WORKERS"] * config["THREADS"]
+    cure = "" if wanted <= facts.connections else "; lower WEB_CONCURRENCY or THREADS, or use PgBouncer"
+    yield not cure, f"connections: at most {wanted} of the server's {facts.connections}{cure}"
+
+    apart = abs(facts.clock - time.time())
+    cure = "" if apart <= CLOCKS_MAY_DIFFER else "; synchronize them (NTP), or tokens are refused"
+    yield not cure, f"clocks: {apart:.1f} s apart{cure}"

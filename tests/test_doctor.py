@@ -1,0 +1,53 @@
+"""The doctor finds what is wrong, and says how to mend it."""
+
+from pathlib import Path
+from typing import Any
+
+from app.embedded import SUPERUSER, EmbeddedServer
+from tests.service import copy_of_the_project, flask
+
+
+def findings(**settings: Any) -> tuple[int, str]:
+    completed = flask("doctor", **settings)
+    assert "Traceback" not in completed.stderr, completed.stderr
+    return completed.returncode, completed.stdout
+
+
+def test_what_is_well_and_what_is_not(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    url = server.url()
+    status, text = findings(DATABASE_URL=url)
+    assert status == 1
+    assert "✗ The database is not at migration" in text
+    assert "First run: flask db upgrade" in text
+    assert "✗ timeouts: statement 0, lock 0; run: flask role-timeouts" in text
+
+    assert flask("db", "upgrade", DATABASE_URL=url).returncode == 0
+    assert flask("role-timeouts", DATABASE_URL=url).returncode == 0
+    status, text = findings(DATABASE_URL=url)
+    assert (status, text.count("✓"), text.count("✗")) == (0, len(text.splitlines()), 0), text
+
+    for settings, sentence in (
+        ({"ROW_SECURITY": "false"}, "✗ ROW_SECURITY is off, but not so in the database. First run: flask row-security"),
+        ({"WEB_CONCURRENCY": "50"}, "✗ connections: at most 200 of the server's 97; lower WEB_CONCURRENCY"),
+        ({"HOST": "0.0.0.0"}, "✗ authentication: With AUTH_MODE=open, everybody"),
+        ({"HOST": "0.0.0.0", "ALLOW_PUBLIC_OPEN": "1"}, "behind 0 trusted proxies; put one before it"),
+        ({"DATABASE_URL": server.url(SUPERUSER)}, "✗ row security binds the role postgres: False; give the service"),
+    ):
+        status, text = findings(**{"DATABASE_URL": url, **settings})
+        assert status == 1
+        assert sentence in text
+    server.stop()
+
+
+def test_a_database_that_is_away_is_said_without_its_password() -> None:
+    status, text = findings(DATABASE_URL="postgresql://me:very-secret@127.0.0.1:9/x")
+    assert status == 1
+    assert "✗ the database can't be reached" in text
+    assert "very-secret" not in text
+
+
+def test_the_embedded_server_is_known_as_such(tmp_path: Path) -> None:
+    completed = flask("doctor", directory=copy_of_the_project(tmp_path / "project"))
+    assert "✓ DATABASE_URL: database tasks on the embedded server" in completed.stdout
