@@ -42,7 +42,6 @@ class Config:
     THREADS: int = 4
     TRUSTED_PROXIES: int = 0
     REQUEST_TELEMETRY: bool = True
-    METRICS_DIRECTORY: str | None = None  # None: the metrics are of this process alone
     CORS_ORIGINS: tuple[str, ...] = ()
     AUTH_MODE: str = "open"  # or "secret", or "jwks"
     ALLOW_PUBLIC_OPEN: bool = False
@@ -82,7 +81,6 @@ class Config:
             THREADS=number("THREADS", cls.THREADS, min=1),
             TRUSTED_PROXIES=number("TRUSTED_PROXIES", cls.TRUSTED_PROXIES, min=0),
             REQUEST_TELEMETRY=switch("REQUEST_TELEMETRY", cls.REQUEST_TELEMETRY),
-            METRICS_DIRECTORY=text("PROMETHEUS_MULTIPROC_DIR", "") or None,
             CORS_ORIGINS=tuple(text("CORS_ORIGINS", "", validate=_is_origins).replace(",", " ").split()),
             AUTH_MODE=text("AUTH_MODE", cls.AUTH_MODE, validate=_is_mode),
             ALLOW_PUBLIC_OPEN=switch("ALLOW_PUBLIC_OPEN", cls.ALLOW_PUBLIC_OPEN),

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import struct
+import sys
 import tempfile
 from logging.config import dictConfig
 from pathlib import Path
@@ -14,10 +15,13 @@ from gunicorn.glogging import Logger
 
 from config import Config
 
-# The workers share their metrics in files. Whoever imports prometheus_client must have been told where.
-own_directory = None
-if Config.from_environment().METRICS_DIRECTORY is None:
-    own_directory = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tasks-api-metrics-")
+# What must not wait for a disk: the files that workers touch to prove that they are alive, and those of their metrics.
+memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+# The workers share their metrics in files. Whoever imports prometheus_client must have been told where; a reload of
+# this file keeps the place.
+if "prometheus_client" not in sys.modules:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tasks-api-metrics-", dir=memory)
 
 from prometheus_client.multiprocess import mark_process_dead
 
@@ -40,8 +44,7 @@ graceful_timeout = 30  # seconds
 # A leak, wherever it may be, stays small; the jitter keeps the workers from being replaced all at once.
 max_requests = 50_000
 max_requests_jitter = 10_000
-# A worker proves to be alive by touching a file, which must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+worker_tmp_dir = memory
 control_socket_disable = True
 # Room for 255 characters of four bytes, percent-encoded, and for the answer that a longer user_id deserves.
 limit_request_line = 8190
@@ -79,8 +82,7 @@ def child_exit(server, worker):
 
 def on_exit(server):
     """Clear the metrics away."""
-    if own_directory is not None:
-        shutil.rmtree(own_directory, ignore_errors=True)
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def write_error(sock, status_int, reason, mesg):

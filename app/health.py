@@ -1,6 +1,6 @@
 """What the service says of itself: who it is, and how it is."""
 
-from flask import Response, current_app, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import fields
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegistry, generate_latest
@@ -85,9 +85,9 @@ def ready() -> ResponseReturnValue:
 @blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
 def metrics() -> ResponseReturnValue:
     """Return the metrics of all workers, for Prometheus."""
-    registry = REGISTRY
-    directory = current_app.config["METRICS_DIRECTORY"]
-    if directory is not None:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, directory)
+    registry = CollectorRegistry()
+    try:
+        MultiProcessCollector(registry)
+    except ValueError:  # One process alone, as with `flask run`.
+        registry = REGISTRY
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)

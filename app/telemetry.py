@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import time
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
@@ -82,7 +82,8 @@ def _record(response: Response) -> Response:
     }
     if "sqlstate" in g:
         fields["sqlstate"] = g.sqlstate
-    logger.info("request", extra={"fields": fields})
+    # Once the answer is on its way: nobody has to wait for the line.
+    response.call_on_close(partial(logger.info, "request", extra={"fields": fields}))
     return response
 
 

