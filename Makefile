@@ -17,7 +17,7 @@ test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
 
 test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
-	@$(BIN) pytest --stack tests/tasks tests/test_hostile.py tests/test_openapi.py tests/test_health.py $(ARGS)
+	@$(BIN) pytest -m "not faults" --stack tests/test_stack.py tests/tasks tests/test_hostile.py tests/test_openapi.py tests/test_health.py $(ARGS)
 
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
 	@$(BIN) pytest -n 0 -s -m faults tests/test_faults.py $(ARGS)

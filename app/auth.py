@@ -12,6 +12,7 @@ from typing import Any
 import click
 import jwt
 from flask import Flask, current_app, request
+from flask.cli import with_appcontext
 
 from app.errors import AccessForbidden, InvalidToken, NotAuthenticated, TokenExpired
 from app.keys import ALGORITHMS as ASYMMETRIC
@@ -164,6 +165,7 @@ class Lifetime(click.ParamType[timedelta]):
 @click.command("token")
 @click.argument("user_id")
 @click.option("--expires", default="1h", show_default=True, type=Lifetime(), help="For how long: 90s, 30m, 1h, 7d.")
+@with_appcontext
 def print_token(user_id: str, expires: timedelta) -> None:
     """Print a token for USER_ID, in the mode of a shared secret."""
     config = current_app.config

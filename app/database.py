@@ -14,6 +14,7 @@ import click
 import psycopg2
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from psycopg2.errors import UndefinedTable
 from sqlalchemy import ClauseElement, Select, event, make_url, text
 from sqlalchemy.dialects.postgresql.psycopg2 import dialect as psycopg2_dialect
@@ -267,6 +268,7 @@ def require_readiness() -> None:
 
 
 @click.command("role-timeouts")
+@with_appcontext
 def set_role_timeouts() -> None:
     """Bound how long a statement of the role in use may take, and wait for a lock, in new sessions."""
     with db.engine.connect() as connection:
@@ -276,6 +278,7 @@ def set_role_timeouts() -> None:
 
 
 @click.command("row-security")
+@with_appcontext
 def set_row_security() -> None:
     """Give the table the row security that the setting asks for."""
     wanted = current_app.config["ROW_SECURITY"]

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import psycopg2
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 
 from app import auth, database
 
@@ -22,6 +23,7 @@ def init_app(app: Flask) -> None:
 
 
 @click.command("doctor")
+@with_appcontext
 def doctor() -> None:
     """Check the settings and the database, and say how to mend what is amiss."""
     findings = [*_of_settings(current_app.config), *_of_database(current_app.config)]

@@ -49,14 +49,15 @@ class KeySet:
 
         Raises `KeysUnavailable` where there are no keys, or only keys that are older than the bound.
         """
+        seen = self._fetched_at
         if not self._is_usable():
-            self._wait(self._refresh(PAUSE_WITHOUT_KEYS)[0])
+            self._wait(self._refresh(PAUSE_WITHOUT_KEYS, seen)[0])
             if not self._is_usable():
                 raise KeysUnavailable()
         elif time.monotonic() - self._fetched_at > REFRESH_AFTER:
-            self._refresh(PAUSE)
+            self._refresh(PAUSE, seen)
         if key_id is not None and not any(known == key_id for known, _ in self._keys):
-            fetch, is_ours = self._refresh(PAUSE)
+            fetch, is_ours = self._refresh(PAUSE, seen)
             if is_ours:
                 self._wait(fetch)
         return self._keys.get((key_id, algorithm))
@@ -64,13 +65,16 @@ class KeySet:
     def _is_usable(self) -> bool:
         return time.monotonic() - self._fetched_at <= self._max_stale
 
-    def _refresh(self, pause: float) -> tuple[threading.Event | None, bool]:
-        """Start a fetch, unless one is under way or was tried a moment ago; return it, and whether it is a new one."""
+    def _refresh(self, pause: float, seen: float) -> tuple[threading.Event | None, bool]:
+        """Start a fetch, unless one is under way, was tried a moment ago, or has ended since the caller looked.
+
+        Return the fetch, and whether it is a new one.
+        """
         with self._lock:
             if self._fetching is not None:
                 return self._fetching, False
             now = time.monotonic()
-            if now - self._tried_at < pause:
+            if now - self._tried_at < pause or self._fetched_at != seen:
                 return None, False
             self._tried_at = now
             self._fetching = threading.Event()

@@ -15,6 +15,11 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from click.testing import Result
+
+from app import create_app
+from app.extensions import db
+from config import Config
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("app", "migrations", "config.py", "gunicorn.conf.py", "wsgi.py", ".flaskenv")
@@ -59,6 +64,21 @@ def flask(*arguments: str, directory: Path = ROOT, **settings: str) -> subproces
         text=True,
         timeout=DEADLINE,
     )
+
+
+def command(*arguments: str, **settings: Any) -> Result:
+    """Run the command `flask` on an application with these settings (those of `Config`), in this process."""
+    app = create_app(Config(**settings))
+    result = app.test_cli_runner().invoke(args=arguments)
+    with app.app_context():
+        db.engine.dispose()
+    return result
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest migration."""
+    result = command("db", "upgrade", DATABASE_URL=url)
+    assert result.exit_code == 0, result.output
 
 
 class Service:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.embedded import EmbeddedServer
-from tests.service import ROOT, Client, Service, flask, wait_for
+from tests.service import ROOT, Client, Service, command, migrate, wait_for
 
 PASSWORD = "of the tests only"
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
@@ -47,9 +47,8 @@ class Stack:
         directory.chmod(0o711)
         self.postgresql = EmbeddedServer(data or directory / "postgresql")
         self.postgresql.start()
-        migrated = flask("db", "upgrade", DATABASE_URL=self.postgresql.url())
-        assert migrated.returncode == 0, migrated.stderr
-        assert flask("role-timeouts", DATABASE_URL=self.postgresql.url()).returncode == 0
+        migrate(self.postgresql.url())
+        assert command("role-timeouts", DATABASE_URL=self.postgresql.url()).exit_code == 0
 
         self.pgbouncer_port, self.nginx_port = free_port(), free_port()
         self.database_url = f"postgresql://tasks:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.pgbouncer_port}/tasks"

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from app.embedded import SUPERUSER, EmbeddedServer
-from tests.service import copy_of_the_project, flask
+from tests.service import command, copy_of_the_project, flask, migrate
 
 
 def findings(**settings: Any) -> tuple[int, str]:
-    completed = flask("doctor", **settings)
-    assert "Traceback" not in completed.stderr, completed.stderr
-    return completed.returncode, completed.stdout
+    result = command("doctor", **settings)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.output
 
 
 def test_what_is_well_and_what_is_not(tmp_path: Path) -> None:
@@ -23,16 +23,16 @@ def test_what_is_well_and_what_is_not(tmp_path: Path) -> None:
     assert "First run: flask db upgrade" in text
     assert "✗ timeouts: statement 0, lock 0; run: flask role-timeouts" in text
 
-    assert flask("db", "upgrade", DATABASE_URL=url).returncode == 0
-    assert flask("role-timeouts", DATABASE_URL=url).returncode == 0
+    migrate(url)
+    assert command("role-timeouts", DATABASE_URL=url).exit_code == 0
     status, text = findings(DATABASE_URL=url)
     assert (status, text.count("✓"), text.count("✗")) == (0, len(text.splitlines()), 0), text
 
     for settings, sentence in (
-        ({"ROW_SECURITY": "false"}, "✗ ROW_SECURITY is off, but not so in the database. First run: flask row-security"),
-        ({"WEB_CONCURRENCY": "50"}, "✗ connections: at most 200 of the server's 97; lower WEB_CONCURRENCY"),
+        ({"ROW_SECURITY": False}, "✗ ROW_SECURITY is off, but not so in the database. First run: flask row-security"),
+        ({"WORKERS": 50}, "✗ connections: at most 200 of the server's 97; lower WEB_CONCURRENCY"),
         ({"HOST": "0.0.0.0"}, "✗ authentication: With AUTH_MODE=open, everybody"),
-        ({"HOST": "0.0.0.0", "ALLOW_PUBLIC_OPEN": "1"}, "behind 0 trusted proxies; put one before it"),
+        ({"HOST": "0.0.0.0", "ALLOW_PUBLIC_OPEN": True}, "behind 0 trusted proxies; put one before it"),
         ({"DATABASE_URL": server.url(SUPERUSER)}, "✗ row security binds the role postgres: False; give the service"),
     ):
         status, text = findings(**{"DATABASE_URL": url, **settings})

@@ -144,7 +144,7 @@ def test_schemathesis_finds_nothing(client: Client, tmp_path: Path) -> None:
 def test_the_readme_tells_the_commands_and_settings() -> None:
     readme = (ROOT / "README.md").read_text()
     makefile = (ROOT / "Makefile").read_text()
-    for command in re.findall(r"make (\w+)", readme):
+    for command in re.findall(r"(?:^|`)make ([\w-]+)", readme, re.MULTILINE):
         assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
     for setting in re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
         assert f"`{setting}`" in readme

@@ -4,7 +4,6 @@ import copy
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,13 +12,13 @@ import psycopg2
 import pytest
 from flask import Flask
 
-from app import create_app, database
+from app import create_app, database, require_readiness
 from app.database import Statement
 from app.embedded import SUPERUSER, EmbeddedServer
 from app.extensions import db
 from app.tasks import repository
-from config import Config
-from tests.service import Service, flask, running
+from config import Config, StartError
+from tests.service import command, migrate, running
 
 STATEMENTS = {name: value for name, value in vars(repository).items() if isinstance(value, Statement)}
 
@@ -93,22 +92,27 @@ def test_without_a_user_nothing_is_visible(app: Flask, users: dict[str, Any]) ->
 def test_one_setting_turns_it_off_and_on(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "postgresql")
     server.start()
-    on, off = (partial(dict[str, Any], DATABASE_URL=server.url(), ROW_SECURITY=value) for value in ("true", "false"))
-    assert flask("db", "upgrade", **off()).returncode == 0
+    migrate(server.url())
 
-    for before, after, name in ((on, off, "off"), (off, on, "enforced")):
-        with running(tmp_path / f"before-{name}", **before()) as client:
-            client.of("alice").create()
-        refused = Service(tmp_path / f"refused-{name}", **after())
-        assert refused.process.wait(60) != 0
-        assert "flask row-security" in refused.log
-        assert flask("row-security", **after()).returncode == 0
-        with running(tmp_path / f"after-{name}", **after()) as client:
-            assert client.get("/health/ready").json() == {"status": "ready", "row_security": name}
-            client.of("alice").create()
-            assert client.of("bob").all() == []
-    with running(tmp_path / "log", **on()) as client:
-        assert len(client.of("alice").all()) == 4
+    def use(row_security: bool) -> Any:
+        """Serve with that setting, keep two users apart, and return what is said of the readiness."""
+        app = create_app(Config(DATABASE_URL=server.url(), ROW_SECURITY=row_security))
+        try:
+            require_readiness(app, [])
+            client = app.test_client()
+            assert client.post("/api/alice/tasks", json={"title": "x"}).status_code == 201
+            assert client.get("/api/bob/tasks").json == []
+            return client.get("/health/ready").json
+        finally:
+            with app.app_context():
+                db.engine.dispose()
+
+    assert use(True) == {"status": "ready", "row_security": "enforced"}
+    for wanted, name in ((False, "off"), (True, "enforced")):
+        with pytest.raises(StartError, match="First run: flask row-security"):
+            use(wanted)
+        assert command("row-security", DATABASE_URL=server.url(), ROW_SECURITY=wanted).exit_code == 0
+        assert use(wanted) == {"status": "ready", "row_security": name}
     server.stop()
 
 

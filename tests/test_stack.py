@@ -8,7 +8,7 @@ import pytest
 from tests.service import Client
 from tests.stack import MISSING, Stack
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")
+pytestmark = [pytest.mark.stack, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")]
 
 
 @pytest.fixture(scope="module")
