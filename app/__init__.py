@@ -3,7 +3,7 @@
 import click
 from flask import Flask
 
-from app import auth, database, doctor, errors, headers, health, openapi, telemetry
+from app import auth, database, doctor, errors, headers, health, openapi, state, telemetry
 from app.extensions import api, db
 from app.json import StrictJSONProvider
 from app.tasks import views as tasks
@@ -22,6 +22,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.url_map.merge_slashes = False
     telemetry.init_app(app)
     database.init_app(app)
+    state.init_app(app)
     openapi.init_app(app)
     errors.init_app(app)
     headers.init_app(app)
@@ -42,5 +43,5 @@ def require_readiness(app: Flask, hosts: list[str]) -> None:
     """
     auth.require_privacy(app.config, hosts)
     with app.app_context():
-        database.require_readiness()
+        state.require_readiness()
         db.engine.dispose()  # A server may fork now, and a connection can't be shared.

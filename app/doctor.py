@@ -10,6 +10,9 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app import auth, database
+from app.state import facts as facts_of
+from app.state import fault_of
+from app.state import state as state_of
 
 CLOCKS_MAY_DIFFER = 2  # seconds
 LIBPQ_MIN = 140000  # with channel binding and SCRAM, as Neon wants them
@@ -51,8 +54,8 @@ def _of_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     try:
-        state = database.state()
-        facts = database.facts()
+        state = state_of()
+        facts = facts_of()
     except database.DATABASE_ERRORS as error:
         cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
         yield False, f"the database can't be reached: {cause}; check DATABASE_URL, and that the server runs"
@@ -63,7 +66,7 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     cure = "; add sslmode=require to DATABASE_URL" if needs_tls and not facts.uses_tls else ""
     yield not cure, f"TLS: {'on' if facts.uses_tls else 'off'}{'' if needs_tls else ', on this machine'}{cure}"
 
-    fault = database.fault_of(state)
+    fault = fault_of(state)
     yield fault is None, fault or f"the schema is at migration {state.migration}"
     if config["ROW_SECURITY"]:
         cure = "" if state.role_is_bound else "; give the service a role that is no superuser and has no BYPASSRLS"

@@ -7,9 +7,9 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegis
 from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.exceptions import ServiceUnavailable
 
-from app import database
 from app.errors import RETRY_AFTER, http_error
 from app.openapi import TITLE, VERSION, Blueprint, Documented
+from app.state import fault_of, state_in_time
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 
@@ -71,8 +71,8 @@ def ready() -> ResponseReturnValue:
     `row_security` tells whether the database itself keeps users apart: `enforced`; `unbound`, as the role in use is
     above it; or `off`.
     """
-    state = database.state_in_time(DEADLINE)
-    fault = "the database does not answer" if state is None else database.fault_of(state)
+    state = state_in_time(DEADLINE)
+    fault = "the database does not answer" if state is None else fault_of(state)
     if state is None or fault is not None:
         response = http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
         response.headers["X-Failed-Check"] = fault

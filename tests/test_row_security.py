@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from flask import Flask
 
-from app import create_app, database, require_readiness
+from app import create_app, database, require_readiness, state
 from app.database import Statement
 from app.embedded import SUPERUSER, EmbeddedServer
 from app.extensions import db
@@ -124,5 +124,5 @@ def test_a_role_above_it_is_told(postgresql: EmbeddedServer, app: Flask, tmp_pat
     assert "superuser, or has BYPASSRLS" in (tmp_path / "log").read_text()
     unbound = create_app(Config(DATABASE_URL=url))
     with unbound.app_context():
-        assert not database.state().role_is_bound
+        assert not state.state().role_is_bound
         db.engine.dispose()
