@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ def test_no_confirmed_write_is_lost_and_service_resumes(name: str, stack: Stack,
 def test_a_full_disk_is_unavailable_until_there_is_room(tmp_path: Path, rows: list[Row]) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", disk], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", disk], check=False)
     if mounted.returncode != 0:
         pytest.skip("no disk can be mounted here")
     with ExitStack() as cleaning:
@@ -183,12 +183,8 @@ def test_a_full_disk_is_unavailable_until_there_is_room(tmp_path: Path, rows: li
 
         def fill(stack: Stack) -> None:
             ballast = disk / "ballast"
-            with ballast.open("wb") as file:
-                try:
-                    while True:
-                        file.write(b"\0" * 65536)
-                        file.flush()
-                except OSError:
+            with suppress(OSError), ballast.open("wb", buffering=0) as file:
+                while file.write(b"\0" * 65536):
                     pass
             wait_for(
                 lambda: stack.client.of("full").post({"title": "x" * 500, "description": "x" * 5000}).status_code == 503
