@@ -104,7 +104,8 @@ class EmbeddedServer:
     def _runs(self) -> bool:
         """Tell whether the server runs; where it does not, clear away what a crash may have left."""
         pid_file = self.data / "postmaster.pid"
-        if pid_file.exists() and int(pid_file.read_text().split()[0]) in self._processes():
+        first_line = pid_file.read_text().split()[:1] if pid_file.exists() else []  # Empty after a loss of power.
+        if first_line and int(first_line[0]) in self._processes():
             return True
         # Children that the server left behind end as soon as they notice.
         end = time.monotonic() + START_TIMEOUT
