@@ -64,8 +64,6 @@ class EmbeddedServer:
         """
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self._mutex():
-            self._users = os.open(f"{self.data}.users", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._users, fcntl.LOCK_SH)
             self._require_usable_directories()
             if not (self.data / "PG_VERSION").exists():
                 self._initialise()
@@ -73,6 +71,9 @@ class EmbeddedServer:
                 self.pg_ctl(
                     "start", "-l", "server.log", "-o", f"-k {self.socket_directory} -h ''", "-t", str(START_TIMEOUT)
                 )
+            if self._users is None:  # A user who starts it again, after a crash, holds it still.
+                self._users = os.open(f"{self.data}.users", os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(self._users, fcntl.LOCK_SH)
         self._owner = os.getpid()
         atexit.register(self.stop)
 

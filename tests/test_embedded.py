@@ -135,6 +135,7 @@ def test_data_of_another_version_are_refused_and_kept(tmp_path: Path) -> None:
         EmbeddedServer(tmp_path / "postgresql", 18).start()
     old.start()
     old.stop()
+    assert postmasters(tmp_path) == []
 
 
 def test_a_database_behind_the_newest_migration_is_refused_by_name_of_the_command(tmp_path: Path) -> None:
