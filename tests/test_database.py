@@ -247,7 +247,9 @@ def test_writes_that_were_answered_survive_kill_9_of_all(tmp_path: Path) -> None
     with running(tmp_path / "log", DATABASE_URL=server.url()) as client:
         tasks = client.of("alice")
         answered = [tasks.create(f"Task {number}")["id"] for number in range(50)]
-        os.kill(int((server.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        wait_for(lambda: postmaster not in server._processes())  # A signal takes a moment to arrive.
         server.start()
         wait_for(lambda: tasks.list_tasks().status_code == 200)
         assert [task["id"] for task in tasks.all()] == answered
