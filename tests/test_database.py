@@ -196,10 +196,17 @@ def test_dead_connections_are_replaced_before_use(observed: Tasks, postgresql: E
     assert observed.complete(task["id"]).status_code == 200
 
 
-def test_what_was_answered_survives_restarts_of_service_and_database(tmp_path: Path) -> None:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A server of the test's own, which it may break, with a database at the newest migration."""
     server = EmbeddedServer(tmp_path / "postgresql")
     server.start()
     migrate(server.url())
+    yield server
+    server.stop()
+
+
+def test_what_was_answered_survives_restarts_of_service_and_database(server: EmbeddedServer, tmp_path: Path) -> None:
     with running(tmp_path / "first", DATABASE_URL=server.url()) as client:
         tasks = client.of("alice")
         kept = [tasks.create(f"Task {number}") for number in range(20)]
@@ -210,13 +217,11 @@ def test_what_was_answered_survives_restarts_of_service_and_database(tmp_path: P
             kept.append(tasks.create(f"After {mode}"))
     with running(tmp_path / "second", DATABASE_URL=server.url()) as client:
         assert client.of("alice").all() == kept
-    server.stop()
 
 
-def test_while_the_database_is_away_every_answer_is_503_and_then_it_resumes(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path / "postgresql")
-    server.start()
-    migrate(server.url())
+def test_while_the_database_is_away_every_answer_is_503_and_then_it_resumes(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
     with running(tmp_path / "log", DATABASE_URL=server.url()) as client:
         tasks = client.of("alice")
         task = tasks.create()
@@ -237,13 +242,9 @@ def test_while_the_database_is_away_every_answer_is_503_and_then_it_resumes(tmp_
         server.start()
         assert tasks.all() == [task]
         assert client.get("/health/ready").status_code == 200
-    server.stop()
 
 
-def test_writes_that_were_answered_survive_kill_9_of_all(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path / "postgresql")
-    server.start()
-    migrate(server.url())
+def test_writes_that_were_answered_survive_kill_9_of_all(server: EmbeddedServer, tmp_path: Path) -> None:
     with running(tmp_path / "log", DATABASE_URL=server.url()) as client:
         tasks = client.of("alice")
         answered = [tasks.create(f"Task {number}")["id"] for number in range(50)]
@@ -253,7 +254,6 @@ def test_writes_that_were_answered_survive_kill_9_of_all(tmp_path: Path) -> None
         server.start()
         wait_for(lambda: tasks.list_tasks().status_code == 200)
         assert [task["id"] for task in tasks.all()] == answered
-    server.stop()
 
 
 def test_a_server_that_does_not_answer_is_given_up_in_time(tmp_path: Path) -> None:
@@ -337,10 +337,7 @@ def test_what_will_not_pass_is_not_run_again(fail_with: Callable[..., list[Any]]
     assert fail_with(code, only_reads=True) == [(1,)]
 
 
-def test_readiness_is_told_within_a_second_whatever_the_database_does(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path / "postgresql")
-    server.start()
-    migrate(server.url())
+def test_readiness_is_told_within_a_second_whatever_the_database_does(server: EmbeddedServer, tmp_path: Path) -> None:
     with running(tmp_path / "log", DATABASE_URL=server.url(), WEB_CONCURRENCY="1") as client:
         assert client.get("/health/ready").status_code == 200
         processes = server._processes()
@@ -358,13 +355,9 @@ def test_readiness_is_told_within_a_second_whatever_the_database_does(tmp_path: 
             for pid in processes:
                 os.kill(pid, signal.SIGCONT)
         wait_for(lambda: client.get("/health/ready").status_code == 200)
-    server.stop()
 
 
-def test_a_statement_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path / "postgresql")
-    server.start()
-    migrate(server.url())
+def test_a_statement_that_takes_too_long_is_ended(server: EmbeddedServer, tmp_path: Path) -> None:
     assert command("role-timeouts", DATABASE_URL=server.url()).exit_code == 0
     with running(tmp_path / "log", DATABASE_URL=server.url()) as client:
         tasks = client.of("alice")
@@ -376,4 +369,3 @@ def test_a_statement_that_takes_too_long_is_ended(tmp_path: Path) -> None:
             connection.rollback()
         assert tasks.all() == [task]
     assert '"sqlstate":"55P03"' in (tmp_path / "log").read_text()
-    server.stop()
