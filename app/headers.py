@@ -1,6 +1,10 @@
 """Headers that concern browsers and proxies: who may read the answers, and what a page of ours may do."""
 
-from flask import Flask, Response, request
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -22,17 +26,18 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-}
+SECURITY_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+]
+API_HEADERS = [*SECURITY_HEADERS, ("Cache-Control", "no-store")]
 
 
 def init_app(app: Flask) -> None:
     """Have the application send these headers, and trust as many proxies as the settings say."""
-    app.after_request(_secure)
+    app.wsgi_app = _secured(app.wsgi_app)  # type: ignore[assignment, method-assign]
     if app.config["CORS_ORIGINS"]:
         CORS(
             app,
@@ -47,8 +52,15 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
 
 
-def _secure(response: Response) -> Response:
-    response.headers.extend(SECURITY_HEADERS)
-    if request.path.startswith("/api/"):
-        response.headers["Cache-Control"] = "no-store"
-    return response
+def _secured(app: WSGIApplication) -> WSGIApplication:
+    """Wrap a WSGI application (PEP 3333) so that every answer has the headers that never change."""
+
+    def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        constant = API_HEADERS if environ["PATH_INFO"].startswith("/api/") else SECURITY_HEADERS
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            return start_response(status, headers + constant, *exc_info)
+
+        return app(environ, start)
+
+    return secured

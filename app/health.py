@@ -2,13 +2,13 @@
 
 from flask import Response, url_for
 from flask.typing import ResponseReturnValue
-from marshmallow import fields
+from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.exceptions import ServiceUnavailable
 
 from app.errors import RETRY_AFTER, http_error
-from app.openapi import TITLE, VERSION, Blueprint, Documented
+from app.openapi import TITLE, VERSION, Blueprint
 from app.state import fault_of, state_in_time
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
@@ -26,7 +26,7 @@ LINKS = {
 }
 
 
-class ServiceSchema(Documented):
+class ServiceSchema(Schema):
     """Who the service is."""
 
     name = fields.String(required=True, metadata={"example": TITLE})
@@ -34,7 +34,7 @@ class ServiceSchema(Documented):
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-class StatusSchema(Documented):
+class StatusSchema(Schema):
     """How the service is."""
 
     status = fields.String(required=True)

@@ -1,7 +1,8 @@
 """The OpenAPI document, made from the code, and the pages that show it. What we bend in flask-smorest stands here."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import flask
 import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
+from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
 from app.auth import OPEN
@@ -25,15 +27,9 @@ Every error is JSON with the one member `detail`. In a body, fields that are unk
 of duplicate keys, the last one wins. A trailing slash after a path is accepted and means the same thing.
 """
 
+View = Callable[..., ResponseReturnValue]
+
 ASSETS = {"swagger_ui": ("flask_swagger_ui", "dist"), "redoc": ("flask_openapi_redoc", "templates/redoc/js")}
-
-
-class Documented(Schema):
-    """A schema that documents what has its shape already: nothing is left to dump."""
-
-    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Return `obj` as it is."""
-        return obj
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -53,7 +49,24 @@ class Blueprint(flask_smorest.Blueprint):
 
     def arguments(self, schema: Any, **kwargs: Any) -> Any:
         """Read the body by this `RequestSchema`, and give it to the view as its first argument."""
-        return super().arguments(schema, required=schema.body_required, **kwargs)
+        document = _only_document(super().arguments(schema, required=schema.body_required, **kwargs))
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def with_body(**path: str) -> ResponseReturnValue:
+                return view(self.ARGUMENTS_PARSER.parse(schema), **path)
+
+            return document(with_body)
+
+        return decorator
+
+    def response(self, *args: Any, **kwargs: Any) -> Any:
+        """Document what the view returns; Flask sends it, by our JSON provider."""
+        return _only_document(super().response(*args, **kwargs))
+
+    def alt_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Document what else a client may get."""
+        return _only_document(super().alt_response(*args, **kwargs))
 
     def register_views_in_doc(self, api: Any, app: Any, spec: Any, *, name: str, parameters: Any) -> None:
         """Describe the views, and the variables of the path by the fields that check them."""
@@ -112,6 +125,16 @@ def init_app(app: Flask) -> None:
     if app.config["AUTH_MODE"] != OPEN:
         _document_authentication()
     _document_pages(app)
+
+
+def _only_document(decorator: Callable[[View], View]) -> Callable[[View], View]:
+    """Take from a decorator of flask-smorest what it documents, and not what it would do around each request."""
+
+    def document(view: View) -> View:
+        view._apidoc = decorator(view)._apidoc  # type: ignore[attr-defined]
+        return view
+
+    return document
 
 
 def _schema_name(schema: Schema | type[Schema]) -> str:

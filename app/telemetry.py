@@ -4,15 +4,19 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Request, g, has_request_context, request
 from prometheus_client import Counter, Gauge, Histogram
+from werkzeug.wsgi import ClosingIterator
 
 SANE_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
+REQUEST_ID = "tasks.request_id"  # in the WSGI environment
 
 REQUESTS = Counter("http_requests_total", "Requests that were answered.", ("method", "route", "status"))
 DURATION = Histogram("http_request_duration_seconds", "How long that took.", ("method", "route"), buckets=BUCKETS)
@@ -25,21 +29,15 @@ logger = logging.getLogger("tasks.requests")
 
 
 def init_app(app: Flask) -> None:
-    """Watch every request of the application, from before anything else looks at it."""
-    app.before_request(_begin)
-    app.after_request(_identify)
+    """Watch every request of the application from outside of Flask, which costs a tenth of what its hooks would."""
     if app.config["REQUEST_TELEMETRY"]:
-        app.before_request(IN_FLIGHT.inc)
-        app.after_request(_record)
-        app.teardown_request(lambda _error: IN_FLIGHT.dec())
+        app.wsgi_app = _recorded(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = _identified(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
 def request_id() -> str:
     """Return the id of the current request: the client's where that is sane, else one of ours."""
-    known: str | None = g.get("request_id")
-    if known is None:
-        sent = request.headers.get("X-Request-ID", "")
-        known = g.request_id = sent if SANE_ID.fullmatch(sent) else new_request_id()
+    known: str = request.environ[REQUEST_ID]
     return known
 
 
@@ -55,36 +53,62 @@ def note_database_error(sqlstate: str | None) -> None:
         g.sqlstate = sqlstate or "connection"
 
 
-def _begin() -> None:
-    g.started = time.perf_counter()
+def _identified(app: WSGIApplication) -> WSGIApplication:
+    """Wrap a WSGI application (PEP 3333) so that every answer has `X-Request-ID`."""
+
+    def identified(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = environ[REQUEST_ID] = sent if SANE_ID.fullmatch(sent) else new_request_id()
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            return start_response(status, [*headers, ("X-Request-ID", request_id)], *exc_info)
+
+        return app(environ, start)
+
+    return identified
 
 
-def _identify(response: Response) -> Response:
-    response.headers["X-Request-ID"] = request_id()
-    return response
+def _recorded(app: WSGIApplication) -> WSGIApplication:
+    """Wrap a WSGI application (PEP 3333) so that every request is counted, and leaves a line once it is answered."""
+
+    def recorded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        started = time.perf_counter()
+        entry: dict[str, Any] = {}
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            entry.update(_record(environ["werkzeug.request"], time.perf_counter() - started, int(status[:3]), headers))
+            return start_response(status, headers, *exc_info)
+
+        IN_FLIGHT.inc()
+        try:
+            answer = app(environ, start)
+        finally:
+            IN_FLIGHT.dec()
+        # Once the answer is on its way: nobody has to wait for the line.
+        return ClosingIterator(answer, partial(logger.info, "request", extra={"fields": entry}))
+
+    return recorded
 
 
-def _record(response: Response) -> Response:
-    seconds = time.perf_counter() - g.started
+def _record(request: Request, seconds: float, status: int, headers: list[tuple[str, str]]) -> dict[str, Any]:
+    """Count the request, and return what the log will tell of it."""
     method = request.method if request.method in METHODS else "OTHER"
     route = _template(request.url_rule.rule) if request.url_rule is not None else "unmatched"
-    requests, duration = _series(method, route, response.status_code)
+    requests, duration = _series(method, route, status)
     requests.inc()
     duration.observe(seconds)
-    fields: dict[str, Any] = {
+    entry = {
         "method": method,
         "route": route,
-        "status": response.status_code,
+        "status": status,
         "ms": round(seconds * 1000, 3),
-        "bytes": response.content_length,
-        "request_id": request_id(),
+        "bytes": next((int(value) for name, value in headers if name == "Content-Length"), None),
+        "request_id": request.environ[REQUEST_ID],
         "user_id": (request.view_args or {}).get("user_id"),
     }
     if "sqlstate" in g:
-        fields["sqlstate"] = g.sqlstate
-    # Once the answer is on its way: nobody has to wait for the line.
-    response.call_on_close(partial(logger.info, "request", extra={"fields": fields}))
-    return response
+        entry["sqlstate"] = g.sqlstate
+    return entry
 
 
 @cache

@@ -2,9 +2,8 @@
 
 from typing import Any, ClassVar
 
-from marshmallow import fields
+from marshmallow import Schema, fields
 
-from app.openapi import Documented
 from app.tasks.models import DESCRIPTION_MAX, TITLE_MAX, USER_ID_MAX
 from app.validation import Boolean, Length, RequestSchema, String, TrimmedString
 
@@ -89,7 +88,7 @@ class Completion(RequestSchema):
     completed = completed_field(required=True)
 
 
-class TaskSchema(Documented):
+class TaskSchema(Schema):
     """A task as a client gets it.
 
     It documents: the rows that the repository returns have this shape already, which the tests prove.
@@ -112,7 +111,7 @@ class TaskSchema(Documented):
     )
 
 
-class MessageSchema(Documented):
+class MessageSchema(Schema):
     """What the server has to say to people."""
 
     message = fields.String(required=True)

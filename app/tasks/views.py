@@ -1,8 +1,8 @@
 """The six endpoints: path and body in, status and headers out."""
 
 from typing import Any
+from urllib.parse import quote
 
-from flask import url_for
 from flask.typing import ResponseReturnValue
 
 from app.openapi import Blueprint
@@ -43,7 +43,7 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
 def create_task(body: dict[str, Any], user_id: str) -> ResponseReturnValue:
     """Create a task."""
     task = repository.add(user_id, body["title"], body.get("description"), body["completed"])
-    return task, {"Location": url_for(".get_task", user_id=user_id, task_id=task["id"])}
+    return task, 201, {"Location": f"/api/{quote(user_id, safe='')}/tasks/{task['id']}"}
 
 
 @blueprint.get("/<task_id>", parameters=[TASK_ID])
