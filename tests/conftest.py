@@ -13,7 +13,7 @@ from app import create_app
 from app.embedded import EmbeddedServer
 from app.extensions import db
 from config import Config
-from tests.service import Client, Tasks, running
+from tests.service import Client, Tasks, partition, running
 from tests.stack import Stack
 
 # A failure must come back in the next run; and a machine under load is no fault of the code.
@@ -31,11 +31,13 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSer
 
 
 @pytest.fixture(scope="session")
-def app(postgresql: EmbeddedServer) -> Iterator[Flask]:
+def app(request: pytest.FixtureRequest, postgresql: EmbeddedServer) -> Iterator[Flask]:
     """The application, on a database at the newest migration."""
     app = create_app(Config(DATABASE_URL=postgresql.url()))
     with app.app_context():
         flask_migrate.upgrade()
+    if request.config.getoption("--partitions"):
+        partition(postgresql.url())
     yield app
     with app.app_context():
         db.engine.dispose()
@@ -43,6 +45,7 @@ def app(postgresql: EmbeddedServer) -> Iterator[Flask]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", action="store_true", help="go through nginx and PgBouncer")
+    parser.addoption("--partitions", action="store_true", help="keep the tasks in hash partitions")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import requests
 from click.testing import Result
 
 from app import create_app
+from app.embedded import DEFAULT_VERSION, binaries
 from app.extensions import db
 from config import Config
 
@@ -79,6 +81,26 @@ def migrate(url: str) -> None:
     """Bring a database to the newest migration."""
     result = command("db", "upgrade", DATABASE_URL=url)
     assert result.exit_code == 0, result.output
+
+
+def documented(language: str, words: str) -> str:
+    """Return the block of code in `docs/scaling.md` that has these words in it."""
+    text = (ROOT / "docs" / "scaling.md").read_text()
+    blocks = re.findall(rf"^ *```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    (found,) = [textwrap.dedent(block) for block in blocks if words in block]
+    return found
+
+
+def partition(url: str) -> None:
+    """Turn the table of a migrated database into hash partitions, with the very script of the documentation."""
+    subprocess.run(
+        [binaries(DEFAULT_VERSION) / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url],
+        input=documented("sql", "PARTITION BY HASH"),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
 
 
 class Service:

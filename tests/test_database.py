@@ -22,6 +22,7 @@ from app import create_app, database
 from app.database import Statement, engine_url, is_unavailable
 from app.embedded import SUPERUSER, EmbeddedServer
 from app.extensions import db
+from app.tasks import repository
 from config import Config
 from tests.service import Tasks, command, flask, migrate, running, wait_for
 
@@ -93,6 +94,22 @@ def test_an_id_tells_its_time_to_the_microsecond_and_the_order(empty_app: Flask)
     assert [row.id[:18] for row in rows] == sorted(row.id[:18] for row in rows)
 
 
+def test_an_id_of_a_time_is_unique_and_gives_it_back_to_the_microsecond(empty_app: Flask) -> None:
+    flask_migrate.upgrade()
+    with db.engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT time, uuidv7_at(time) AS id, uuidv7_timestamp(uuidv7_at(time)) AS told FROM"
+                " (SELECT timestamptz '2026-01-22 10:00:00Z' + n / 2 * interval '1 microsecond' AS time"
+                " FROM generate_series(1, 4000) AS n) AS times"
+            )
+        ).all()
+    assert [row.told for row in rows] == [row.time for row in rows]
+    assert len({row.id for row in rows}) == 4000
+    assert all(row.id.version == 7 for row in rows)
+    assert [row.id.hex[:16] for row in rows] == sorted(row.id.hex[:16] for row in rows)
+
+
 def test_the_migrations_can_be_written_as_sql(app: Flask) -> None:
     completed = flask("db", "upgrade", "--sql", DATABASE_URL=app.config["DATABASE_URL"])
     assert completed.returncode == 0, completed.stderr
@@ -159,7 +176,8 @@ def observed(
     log = tmp_path_factory.mktemp("observed") / "log"
     with running(log, DATABASE_URL=app.config["DATABASE_URL"], WEB_CONCURRENCY="1", THREADS="1") as client:
         tasks = client.of(f"observed-{uuid4()}")
-        assert tasks.all() == []
+        for request in REQUESTS.values():  # So that the statements are prepared.
+            request(tasks, tasks.create()["id"])
         yield tasks
 
 
@@ -184,6 +202,22 @@ def test_what_is_refused_sends_no_statement(observed: Tasks, statements: Callabl
     assert observed.client.get(f"/api/{'x' * 256}/tasks").status_code == 422
     assert observed.client.get("/health").status_code == 200
     assert statements() == []
+
+
+def test_a_session_that_is_not_prepared_as_we_think_is_made_so(app: Flask) -> None:
+    """Behind a transaction pooler, each transaction may come to another session of the server."""
+    with app.app_context():
+        user_id, session = f"alice-{uuid4()}", app.extensions[database.SESSION]
+        task = repository.add(user_id, "Buy milk", None, False)
+        assert repository.get(user_id, task["id"]) == task
+        with session.borrowed.dbapi_connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+        for _ in range(3):
+            assert repository.get(user_id, task["id"]) == task
+        session.prepared.clear()  # What the session knows, we have forgotten.
+        for completed in (True, False, True):
+            assert repository.set_completed(user_id, task["id"], None)["completed"] is completed
+        assert repository.SET_COMPLETED.name in session.prepared
 
 
 def test_dead_connections_are_replaced_before_use(observed: Tasks, postgresql: EmbeddedServer) -> None:
@@ -299,8 +333,8 @@ def fail_with(app: Flask) -> Iterator[Callable[..., list[Any]]]:
             )
         )
         statements = {
-            True: Statement(select(text(f"{name}(:code, :times)").bindparams(code="", times=1))),
-            False: Statement(text(f"SELECT {name}(:code, :times)").bindparams(code="", times=1)),
+            True: Statement("select", select(text(f"{name}(:code, :times)").bindparams(code="", times=1))),
+            False: Statement("call", text(f"SELECT {name}(:code, :times)").bindparams(code="", times=1)),
         }
 
         def fail(code: str, times: int = 1, only_reads: bool = False) -> list[Any]:

@@ -33,7 +33,9 @@ def users(app: Flask) -> Iterator[dict[str, dict[str, Any]]]:
 def without_where(statement: Statement) -> Statement:
     """Return what the statement would be if somebody had forgotten its condition."""
     forgetful = copy.copy(statement)
+    forgetful.name = f"forgetful_{statement.name}"
     forgetful.sql = re.sub(r"\s*WHERE .*?(?= ORDER BY| RETURNING|$)", "", statement.sql, flags=re.DOTALL)
+    forgetful.prepare, forgetful.execute = "", forgetful.sql
     return forgetful
 
 
