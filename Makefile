@@ -2,8 +2,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin/python -m
+INSTALL := -m pip install --quiet --disable-pip-version-check -r
+PEERS := benchmarks/peers
 
-.PHONY: help run test test-stack test-faults lint format clean
+.PHONY: help run test test-stack test-partitions test-faults bench lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -19,8 +21,14 @@ test: .venv/installed  ## Set everything up and run the tests.
 test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
 	@$(BIN) pytest -m "not faults" --stack tests/test_stack.py tests/tasks tests/test_hostile.py tests/test_openapi.py tests/test_health.py $(ARGS)
 
+test-partitions: .venv/installed  ## Run the API's tests on a table in hash partitions, as docs/scaling.md makes them.
+	@$(BIN) pytest -m "not faults" --partitions tests/test_distribution.py tests/tasks tests/test_hostile.py tests/test_openapi.py tests/test_health.py tests/test_row_security.py $(ARGS)
+
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
 	@$(BIN) pytest -n 0 -s -m faults tests/test_faults.py $(ARGS)
+
+bench: .venv/bench-installed $(PEERS)/.venv/installed $(PEERS)/fastify_pg/node_modules/installed  ## Measure the service beside others, with wrk; it takes most of an hour.
+	@$(BIN) benchmarks.bench $(ARGS)
 
 lint: .venv/installed  ## Check style and types.
 	@$(BIN) ruff check .
@@ -32,7 +40,7 @@ format: .venv/installed  ## Lay out the code, and mend what can be mended.
 	@$(BIN) ruff format .
 
 clean:  ## Remove what was installed. The data under instance/ stays.
-	rm -rf .venv
+	rm -rf .venv $(PEERS)/.venv $(PEERS)/fastify_pg/node_modules
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,5 +49,20 @@ clean:  ## Remove what was installed. The data under instance/ stays.
 		{ echo 'The module venv is missing: on Debian and Ubuntu, apt install python3-venv'; exit 1; }
 	@echo 'Setting up .venv, which takes a minute the first time ...'
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@.venv/bin/python $(INSTALL) requirements.txt
 	@touch $@
+
+.venv/bench-installed: .venv/installed benchmarks/requirements.txt
+	@.venv/bin/python $(INSTALL) benchmarks/requirements.txt
+	@touch $@
+
+$(PEERS)/.venv/installed: .venv/installed $(PEERS)/requirements.txt
+	@echo 'Setting up the services to compare with, which takes a minute the first time ...'
+	@$(PYTHON) -m venv $(PEERS)/.venv
+	@$(PEERS)/.venv/bin/python $(INSTALL) $(PEERS)/requirements.txt
+	@touch $@
+
+# Without npm there is nothing to do here: the benchmark says that it leaves Fastify out.
+$(PEERS)/fastify_pg/node_modules/installed: $(PEERS)/fastify_pg/package.json
+	@! command -v npm >/dev/null || \
+		{ npm install --silent --no-package-lock --no-audit --no-fund --prefix $(PEERS)/fastify_pg && touch $@; }

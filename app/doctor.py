@@ -76,7 +76,7 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     cure = "" if have_timeouts else "; run: flask role-timeouts"
     yield have_timeouts, f"timeouts: statement {facts.statement_timeout}, lock {facts.lock_timeout}{cure}"
 
-    wanted = config["WORKERS"] * config["THREADS"]
+    wanted = config["WORKERS"] * (config["THREADS"] + 1)
     cure = "" if wanted <= facts.connections else "; lower WEB_CONCURRENCY or THREADS, or use PgBouncer"
     yield not cure, f"connections: at most {wanted} of the server's {facts.connections}{cure}"
 

@@ -30,7 +30,7 @@ def test_what_is_well_and_what_is_not(tmp_path: Path) -> None:
 
     for settings, sentence in (
         ({"ROW_SECURITY": False}, "✗ ROW_SECURITY is off, but not so in the database. First run: flask row-security"),
-        ({"WORKERS": 50}, "✗ connections: at most 200 of the server's 97; lower WEB_CONCURRENCY"),
+        ({"WORKERS": 50}, "✗ connections: at most 250 of the server's 97; lower WEB_CONCURRENCY"),
         ({"HOST": "0.0.0.0"}, "✗ authentication: With AUTH_MODE=open, everybody"),
         ({"HOST": "0.0.0.0", "ALLOW_PUBLIC_OPEN": True}, "behind 0 trusted proxies; put one before it"),
         ({"DATABASE_URL": server.url(SUPERUSER)}, "✗ row security binds the role postgres: False; give the service"),
