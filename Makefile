@@ -5,7 +5,7 @@ BIN := .venv/bin/python -m
 INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
 
-.PHONY: help run test test-stack test-partitions test-faults bench lint format clean
+.PHONY: help run test test-stack test-partitions test-faults bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -29,6 +29,9 @@ test-faults: .venv/installed  ## Break everything around the service under load,
 
 bench: .venv/bench-installed $(PEERS)/.venv/installed $(PEERS)/fastify_pg/node_modules/installed  ## Measure the service beside others, with wrk; it takes most of an hour.
 	@$(BIN) benchmarks.bench $(ARGS)
+
+bench-scale: .venv/bench-installed  ## Measure the service as its table grows to ten million tasks; it takes a quarter of an hour.
+	@$(BIN) benchmarks.scale $(ARGS)
 
 lint: .venv/installed  ## Check style and types.
 	@$(BIN) ruff check .
