@@ -320,7 +320,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -341,8 +341,9 @@ def draw(results: Results, directory: Path) -> None:
         ha="left",
         fontsize=14,
         fontweight="bold",
+        linespacing=0.9,
     )
-    figure.text(0.01, 1 - 0.5 / figure.get_figheight(), results.conditions, fontsize=8.5, color=GREY, va="top")
+    figure.text(0.01, 1 - 0.42 / figure.get_figheight(), results.conditions, fontsize=8.5, color=GREY, va="top")
     figure.savefig(directory / "scale.png", dpi=130, facecolor="white")
 
 
@@ -380,6 +381,7 @@ def _draw_lists(axes: Any, results: Results) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks([*times], [f"{tasks:,}" for tasks in times])
+    axes.set_ylim(bottom=min(times.values()) / 1000 / 2)  # Room for the numbers.
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.minorticks_off()
     axes.legend(loc="upper left", frameon=False, fontsize=9)
