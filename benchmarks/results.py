@@ -120,14 +120,14 @@ def results_of(runs: Sequence[Run], database_version: str, rounds: int, seconds:
     """Return the results of these runs, on this machine, now."""
     return Results(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=_machine(),
+        machine=machine_facts(),
         versions=_versions(database_version),
         options={"rounds": rounds, "seconds": seconds, "workers": WORKERS, "database_connections": CONNECTIONS},
         runs=list(runs),
     )
 
 
-def _machine() -> dict[str, Any]:
+def machine_facts() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "cpu": _cpu(),

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import load
 from benchmarks.growth import Plan, Room
-from benchmarks.results import PACKAGES, _machine
+from benchmarks.results import PACKAGES, machine_facts
 
 FLAT = 1.3  # times as long, at most, at the largest size
 MIB = 2**20
@@ -178,7 +178,7 @@ def results_of(options: dict[str, Any], database_version: str, **measured: Any) 
     """Return the results of what was measured on this machine, now."""
     return Results(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=_machine(),
+        machine=machine_facts(),
         versions={
             "Python": platform.python_version(),
             "PostgreSQL": database_version,
