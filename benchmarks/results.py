@@ -128,6 +128,7 @@ def results_of(runs: Sequence[Run], database_version: str, rounds: int, seconds:
 
 
 def machine_facts() -> dict[str, Any]:
+    """Return what the machine is."""
     return {
         "cores": os.cpu_count(),
         "cpu": _cpu(),
