@@ -136,7 +136,7 @@ def fetch_all(user_id: str, statement: Statement, parameters: Mapping[str, Any])
 
 
 class _Session(local):
-    """What each thread has borrowed from the pool, and keeps: to borrow it for each request takes as long as a read.
+    """What each thread has borrowed from the pool, and keeps: to borrow it each time costs almost what a read does.
 
     As many threads as the pool has connections serve requests, so nobody is left without.
     """
@@ -148,18 +148,21 @@ class _Session(local):
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run the statement as it is prepared, preparing it first where it is not."""
-        is_prepared = statement.name in self.prepared
+        connection = self._connection()
+        is_prepared = statement.name in self.prepared  # In a new connection, nothing is.
         self.prepared.add(statement.name)
         try:
-            return self._fetch_all(statement.execute if is_prepared else statement.prepare + statement.execute, values)
-        except (InvalidSqlStatementName, DuplicatePreparedStatement):
-            # Behind a transaction pooler each transaction may have another session of the server, in which this is
-            # not so. Nothing has been run: this goes without, and the next one knows better.
-            self.prepared.symmetric_difference_update([statement.name])
-            return self._fetch_all(statement.sql, values)
+            sql = statement.execute if is_prepared else statement.prepare + statement.execute
+            return self._fetch_all(connection, sql, values)
+        except InvalidSqlStatementName:
+            self.prepared.discard(statement.name)
+        except DuplicatePreparedStatement:
+            pass  # So it is prepared, and we know it now.
+        # Behind a transaction pooler each transaction may come to another session of the server than the one before, in
+        # which this is otherwise. Nothing has been run: this goes unprepared.
+        return self._fetch_all(connection, statement.sql, values)
 
-    def _fetch_all(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        connection = self._connection()
+    def _fetch_all(self, connection: Any, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         POOL_IN_USE.inc()
         try:
             cursor = connection.cursor()

@@ -29,7 +29,7 @@ logger = logging.getLogger("tasks.requests")
 
 
 def init_app(app: Flask) -> None:
-    """Watch every request of the application from outside of Flask, which costs a tenth of what its hooks would."""
+    """Watch every request of the application from outside of Flask, which costs less than its hooks would."""
     if app.config["REQUEST_TELEMETRY"]:
         app.wsgi_app = _recorded(app.wsgi_app)  # type: ignore[assignment, method-assign]
     app.wsgi_app = _identified(app.wsgi_app)  # type: ignore[assignment, method-assign]

@@ -214,7 +214,12 @@ def test_a_session_that_is_not_prepared_as_we_think_is_made_so(app: Flask) -> No
             cursor.execute("DEALLOCATE ALL")
         for _ in range(3):
             assert repository.get(user_id, task["id"]) == task
-        session.prepared.clear()  # What the session knows, we have forgotten.
+        session.prepared.clear()  # What the session knows, we have forgotten: once is enough to learn it again.
+        assert repository.get(user_id, task["id"]) == task
+        assert repository.GET.name in session.prepared
+        session._drop()
+        session._connection()
+        assert not session.prepared
         for completed in (True, False, True):
             assert repository.set_completed(user_id, task["id"], None)["completed"] is completed
         assert repository.SET_COMPLETED.name in session.prepared
