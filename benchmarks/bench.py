@@ -6,7 +6,6 @@ in each, every server has its turn with every operation, and a turn goes through
 
 import argparse
 import resource
-import signal
 import sys
 import tempfile
 import time
@@ -23,7 +22,18 @@ from benchmarks.operations import OPERATIONS, Operation
 from benchmarks.report import report
 from benchmarks.results import Results, Run, results_of
 from benchmarks.seed import Content, Database, database
-from benchmarks.servers import FASTIFY, OURS, PEERS_PYTHON, SERVERS, Running, Server, cpu_seconds, has_node, running
+from benchmarks.servers import (
+    FASTIFY,
+    OURS,
+    PEERS_PYTHON,
+    SERVERS,
+    Running,
+    Server,
+    cpu_seconds,
+    end_when_told,
+    has_node,
+    running,
+)
 from tests.service import wait_for
 
 MOST_PER_SECOND = 15_000  # requests that are prepared for wrk; it sends them again where they do not last.
@@ -147,8 +157,7 @@ def _make_ready() -> None:
     if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
         wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit("Ended before it was done: nothing is written."))
+    end_when_told()
 
 
 def _publish(results: Results, output: Path) -> None:

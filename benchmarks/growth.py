@@ -40,14 +40,7 @@ LINES = 5_000  # that are sent to the server at once
 LOADING = {"max_wal_size": "8GB", "checkpoint_timeout": "1h"}
 
 INDEX = f"{Task.__tablename__}_pkey"
-STATEMENTS = {
-    "list": repository.LIST,
-    "get": repository.GET,
-    "add": repository.ADD,
-    "update": repository.UPDATE,
-    "set_completed": repository.SET_COMPLETED,
-    "delete": repository.DELETE,
-}
+STATEMENTS = {name.lower(): value for name, value in vars(repository).items() if isinstance(value, Statement)}
 KINDS = ("custom", "generic")
 
 
@@ -197,11 +190,6 @@ class GrowingTable(Database):
         self._execute("ALTER SYSTEM RESET ALL")
         self._execute("SELECT pg_reload_conf()")
         self.settle()
-
-    def settle(self) -> None:
-        """Do now what the server would otherwise do in the middle of a measurement."""
-        self._execute(f"VACUUM ANALYZE {Task.__tablename__}")
-        self._execute("CHECKPOINT")
 
     def room(self, index: int) -> Room:
         """Measure it, at the size of that index."""

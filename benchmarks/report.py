@@ -26,7 +26,7 @@ def report(results: Results) -> str:
         medians("requests_per_second"),
         "How many times as many requests this service answers as the other, in the same round"
         " (median, and from the smallest to the largest):",
-        by_operation(others, lambda operation, server: _spread(results.ratios(operation, usual, server))),
+        by_operation(others, lambda operation, server: spread(results.ratios(operation, usual, server))),
         f"99 of 100 requests were answered within so many milliseconds, at {usual} connections (median):",
         medians("p99_ms"),
         "Seconds of processor time that the server takes for a thousand requests (median):",
@@ -54,7 +54,7 @@ def _everything(results: Results) -> str:
                         *(_number(results.median(figure, *of)) for figure in figures),
                         f"{errors:,}",
                         *(_number(results.median(figure, *of)) for figure in ("cpu_seconds", "database_cpu_seconds")),
-                        _spread(results.ratios(*of)) if server != OURS.name else "",
+                        spread(results.ratios(*of)) if server != OURS.name else "",
                     ]
                 )
     return _table(head, rows)
@@ -80,5 +80,6 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _spread(ratios: Sequence[float]) -> str:
+def spread(ratios: Sequence[float]) -> str:
+    """Return the median, and from the smallest to the largest."""
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"

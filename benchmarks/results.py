@@ -41,13 +41,23 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Results:
-    """All runs, and what one has to know of them."""
+class Measured:
+    """What one has to know of whatever was measured."""
 
     date: str
     machine: dict[str, Any]
     versions: dict[str, Any]
     options: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write everything, as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+
+
+@dataclass(frozen=True)
+class Results(Measured):
+    """All runs."""
+
     runs: list[Run]
 
     @classmethod
@@ -55,10 +65,6 @@ class Results:
         """Read what `save` has written."""
         content = json.loads(path.read_text())
         return cls(**content | {"runs": [Run(**run) for run in content["runs"]]})
-
-    def save(self, path: Path) -> None:
-        """Write everything, as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
 
     @property
     def operations(self) -> list[str]:
@@ -119,21 +125,31 @@ class Results:
 def results_of(runs: Sequence[Run], database_version: str, rounds: int, seconds: int) -> Results:
     """Return the results of these runs, on this machine, now."""
     return Results(
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=machine_facts(),
-        versions=_versions(database_version),
+        **here_and_now(),
+        versions=versions(database_version) | {"peers": _peers_versions()},
         options={"rounds": rounds, "seconds": seconds, "workers": WORKERS, "database_connections": CONNECTIONS},
         runs=list(runs),
     )
 
 
-def machine_facts() -> dict[str, Any]:
-    """Return what the machine is."""
-    return {
+def here_and_now() -> dict[str, Any]:
+    """Return the date, and what the machine is."""
+    machine = {
         "cores": os.cpu_count(),
         "cpu": _cpu(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
+    }
+    return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine}
+
+
+def versions(database_version: str) -> dict[str, Any]:
+    """Return the versions of what this service consists of, and is driven by."""
+    return {
+        "Python": platform.python_version(),
+        "PostgreSQL": database_version,
+        "wrk": load.version(),
+        "this service": {name: version(name) for name in PACKAGES},
     }
 
 
@@ -144,16 +160,10 @@ def _cpu() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
-def _versions(database_version: str) -> dict[str, Any]:
+def _peers_versions() -> dict[str, str]:
     site_packages = [str(path) for path in PEERS_VENV.glob("lib/python*/site-packages")]
     peers = {found.name: found.version for found in distributions(path=site_packages)}
-    return {
-        "Python": platform.python_version(),
-        "PostgreSQL": database_version,
-        "wrk": load.version(),
-        "this service": {name: version(name) for name in PACKAGES},
-        "peers": {name: peers[name] for name in PEERS_PACKAGES} | (_node_versions() if has_node() else {}),
-    }
+    return {name: peers[name] for name in PEERS_PACKAGES} | (_node_versions() if has_node() else {})
 
 
 def _node_versions() -> dict[str, str]:

@@ -11,7 +11,6 @@ import math
 import random
 import re
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -34,7 +33,7 @@ from benchmarks.load import drive, write_requests
 from benchmarks.operations import MIX, Request
 from benchmarks.scale_report import Length, Memory, Results, Start, Step, Timing, results_of
 from benchmarks.seed import TASKS
-from benchmarks.servers import OURS, PYTHON, WORKERS, Running, running
+from benchmarks.servers import OURS, PYTHON, WORKERS, Running, end_when_told, running
 from tests.service import ROOT, Service, environment, wait_for
 
 BYTES = 700  # of disk for each task, at most: half of them for the table, half for the log that its loading writes
@@ -62,9 +61,7 @@ def main() -> None:
     """Do everything: load, measure, print the tables, draw the chart."""
     options = _options()
     _require(options)
-    # Ended by a signal, we end what we have started.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit("Ended before it was done: nothing is written."))
+    end_when_told()
     with tempfile.TemporaryDirectory() as name, tables(Path(name), options.tasks) as (grown, small):
         picks = Picks(grown)
         results = results_of(

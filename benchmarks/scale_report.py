@@ -2,20 +2,17 @@
 
 import argparse
 import json
-import platform
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks import load
 from benchmarks.growth import Plan, Room
-from benchmarks.results import PACKAGES, machine_facts
+from benchmarks.report import spread
+from benchmarks.results import Measured, here_and_now, versions
 
 FLAT = 1.3  # times as long, at most, at the largest size
 MIB = 2**20
@@ -98,13 +95,9 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Results:
-    """All that was measured, and what one has to know of it."""
+class Results(Measured):
+    """All that was measured."""
 
-    date: str
-    machine: dict[str, Any]
-    versions: dict[str, Any]
-    options: dict[str, Any]
     steps: list[Step]
     lengths: list[Length]
     memory: list[Memory]
@@ -133,10 +126,6 @@ class Results:
             starts=[Start(**start) for start in content.pop("starts")],
             **content,
         )
-
-    def save(self, path: Path) -> None:
-        """Write everything, as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
 
     @property
     def operations(self) -> list[str]:
@@ -176,18 +165,7 @@ class Results:
 
 def results_of(options: dict[str, Any], database_version: str, **measured: Any) -> Results:
     """Return the results of what was measured on this machine, now."""
-    return Results(
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=machine_facts(),
-        versions={
-            "Python": platform.python_version(),
-            "PostgreSQL": database_version,
-            "wrk": load.version(),
-            "this service": {name: version(name) for name in PACKAGES},
-        },
-        options=options,
-        **measured,
-    )
+    return Results(**here_and_now(), versions=versions(database_version), options=options, **measured)
 
 
 def fit(times: dict[int, float]) -> Fit:
@@ -243,7 +221,7 @@ def _growth(results: Results) -> str:
         first, last = (step.ratios(operation) for step in (results.steps[0], results.largest))
         medians = (f"{step.median(operation):,.0f}" for step in results.steps)
         flat = "yes" if statistics.median(last) <= FLAT else "NO"
-        rows.append([operation, *medians, _spread(first), _spread(last), flat])
+        rows.append([operation, *medians, spread(first), spread(last), flat])
     return _table(head, rows)
 
 
@@ -286,9 +264,9 @@ def _memory(results: Results) -> str:
 
 def _starts(results: Results) -> str:
     rows = [
-        ["import of the application", _spread(results.imports)],
-        ["gunicorn, until /health answers", _spread([start.health for start in results.starts])],
-        ["gunicorn, until the first task is read", _spread([start.task for start in results.starts])],
+        ["import of the application", spread(results.imports)],
+        ["gunicorn, until /health answers", spread([start.health for start in results.starts])],
+        ["gunicorn, until the first task is read", spread([start.task for start in results.starts])],
     ]
     return _table(["", "s"], rows)
 
@@ -321,10 +299,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def draw(results: Results, directory: Path) -> None:

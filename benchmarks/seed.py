@@ -84,6 +84,10 @@ class Database:
         """Bring the table, and what the server knows of it, back to the beginning, with that many tasks to delete."""
         self.clear()
         self._execute(FILL, deletable=deletable)
+        self.settle()
+
+    def settle(self) -> None:
+        """Do now what the server would otherwise do in the middle of a measurement."""
         self._execute("VACUUM ANALYZE tasks")
         self._execute("CHECKPOINT")
 
