@@ -3,7 +3,6 @@
 import logging
 from dataclasses import asdict, dataclass
 
-import orjson
 from flask import Flask, Response
 from werkzeug.exceptions import (
     HTTPException,
@@ -14,6 +13,7 @@ from werkzeug.exceptions import (
 )
 
 from app.database import DATABASE_ERRORS, is_unavailable
+from app.json import JSONResponse
 from app.telemetry import note_database_error
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back
@@ -85,7 +85,7 @@ UNAUTHENTICATED: dict[type[Exception], str] = {
 
 def error_response(status: int, detail: object) -> Response:
     """Return the answer for an error; every one is made here."""
-    return Response(orjson.dumps({"detail": detail}), status, mimetype="application/json")
+    return JSONResponse({"detail": detail}, status)
 
 
 def task_not_found(error: TaskNotFound) -> Response:

@@ -1,11 +1,26 @@
 """JSON in and out of the application."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import orjson
 from flask import Response
 from flask.json.provider import JSONProvider
+
+
+class JSONResponse(Response):
+    """An answer in JSON, which is whole from the start: unlike werkzeug's, it is sent without another look at it."""
+
+    def __init__(self, value: Any, status: int = 200) -> None:
+        self.body = orjson.dumps(value)
+        super().__init__([self.body], status, content_type="application/json")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Send the answer (PEP 3333)."""
+        start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(len(self.body)))])
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
 
 
 class StrictJSONProvider(JSONProvider):
@@ -27,7 +42,7 @@ class StrictJSONProvider(JSONProvider):
         """
         try:
             text = s if isinstance(s, str) else s.decode()
-            value = json.loads(text, parse_int=float, parse_constant=_refuse)
+            value = DECODER.decode(text)
             if "\\u" in text:
                 json.dumps(value, ensure_ascii=False).encode()  # Finds surrogates that an escape left alone.
         except RecursionError as error:
@@ -36,8 +51,11 @@ class StrictJSONProvider(JSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Return a response with the one argument as its body."""
-        return Response(orjson.dumps(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
+        return JSONResponse(self._prepare_response_obj(args, kwargs))
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)

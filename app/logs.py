@@ -2,14 +2,18 @@
 
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from logging.config import dictConfig
 from typing import Any
 
 import orjson
-from flask import has_request_context
+from flask import has_request_context, request
 
-from app import telemetry
+REQUEST_ID = "tasks.request_id"  # in the WSGI environment
+
+requests = logging.getLogger("tasks.requests")
 
 
 class JSONFormatter(logging.Formatter):
@@ -17,16 +21,11 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-            **_fields(record),
-        }
+        fields = _fields(record)
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(entry, default=str).decode(errors="replace")
+            fields["exception"] = self.formatException(record.exc_info)
+        time = datetime.fromtimestamp(record.created, UTC)
+        return _json(time, record.levelname, record.name, record.getMessage(), fields).decode(errors="replace")
 
 
 class TerminalFormatter(logging.Formatter):
@@ -48,8 +47,34 @@ def configure() -> None:
     dictConfig(_configuration())
 
 
+def log_request(fields: dict[str, Any]) -> None:
+    """Log what became of a request, by the settings of its logger.
+
+    The line of JSON does not go through `logging`, which takes six times as long for it: a tenth of a read.
+    """
+    if not requests.isEnabledFor(logging.INFO):
+        return
+    if _is_on_terminal():
+        requests.info("request", extra={"fields": fields})
+        return
+    line = _json(datetime.now(UTC), "INFO", requests.name, "request", fields)
+    with suppress(OSError):  # As `logging` does: that the line is lost must not lose the request.
+        sys.stderr.buffer.write(line + b"\n")
+        sys.stderr.buffer.flush()
+
+
+@cache
+def _is_on_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _json(time: datetime, level: str, logger: str, message: str, fields: dict[str, Any]) -> bytes:
+    entry = {"time": time.isoformat(timespec="milliseconds"), "level": level, "logger": logger, "message": message}
+    return orjson.dumps(entry | fields, default=str)
+
+
 def _configuration() -> dict[str, Any]:
-    formatter = TerminalFormatter if sys.stderr.isatty() else JSONFormatter
+    formatter = TerminalFormatter if _is_on_terminal() else JSONFormatter
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -63,7 +88,7 @@ def _configuration() -> dict[str, Any]:
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields: dict[str, Any] = dict(getattr(record, "fields", {}))
     if "request_id" not in fields and has_request_context():
-        fields["request_id"] = telemetry.request_id()
+        fields["request_id"] = request.environ[REQUEST_ID]
     return fields
 
 

@@ -16,7 +16,7 @@ from marshmallow import Schema
 from app.auth import OPEN
 from app.errors import ACCESS_FORBIDDEN, DETAILS, RETRY_AFTER, TASK_NOT_FOUND, UNAUTHENTICATED
 from app.extensions import api
-from app.validation import MESSAGES, MISSING, BodyParser, String, check_path
+from app.validation import MESSAGES, MISSING, String, check_path, read_body
 
 TITLE = "Tasks API"
 VERSION = "1.0.0"
@@ -38,8 +38,6 @@ class Blueprint(flask_smorest.Blueprint):
     `path_fields` are the variables of the URL that a client may get wrong.
     """
 
-    ARGUMENTS_PARSER = BodyParser()
-
     def __init__(self, *args: Any, path_fields: Mapping[str, String] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.path_fields = path_fields or {}
@@ -54,7 +52,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def with_body(**path: str) -> ResponseReturnValue:
-                return view(self.ARGUMENTS_PARSER.parse(schema), **path)
+                return view(read_body(schema), **path)
 
             return document(with_body)
 

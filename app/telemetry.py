@@ -1,7 +1,6 @@
 """What the service tells of its requests: an id on every answer, one line in the log, and the metrics."""
 
-import logging
-import os
+import random
 import re
 import time
 from collections.abc import Iterable
@@ -9,14 +8,16 @@ from functools import cache, partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Request, g, has_request_context, request
+from flask import Flask, Request, has_request_context, request
 from prometheus_client import Counter, Gauge, Histogram
 from werkzeug.wsgi import ClosingIterator
+
+from app.logs import REQUEST_ID, log_request
 
 SANE_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
-REQUEST_ID = "tasks.request_id"  # in the WSGI environment
+SQLSTATE = "tasks.sqlstate"  # in the WSGI environment
 
 REQUESTS = Counter("http_requests_total", "Requests that were answered.", ("method", "route", "status"))
 DURATION = Histogram("http_request_duration_seconds", "How long that took.", ("method", "route"), buckets=BUCKETS)
@@ -24,8 +25,6 @@ IN_FLIGHT = Gauge("http_requests_in_flight", "Requests that are being answered."
 POOL_IN_USE = Gauge("database_pool_in_use", "Connections that are in use.", multiprocess_mode="livesum")
 POOL_WAITING = Gauge("database_pool_waiting", "Requests that wait for a connection.", multiprocess_mode="livesum")
 DATABASE_ERRORS = Counter("database_errors_total", "Errors of the database, by class of SQLSTATE.", ("sqlstate_class",))
-
-logger = logging.getLogger("tasks.requests")
 
 
 def init_app(app: Flask) -> None:
@@ -35,22 +34,16 @@ def init_app(app: Flask) -> None:
     app.wsgi_app = _identified(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
-def request_id() -> str:
-    """Return the id of the current request: the client's where that is sane, else one of ours."""
-    known: str = request.environ[REQUEST_ID]
-    return known
-
-
 def new_request_id() -> str:
-    """Make an id that no other request has."""
-    return os.urandom(16).hex()
+    """Make an id that no other request has. It is no secret."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def note_database_error(sqlstate: str | None) -> None:
     """Count an error, and have the line of the current request name it."""
     DATABASE_ERRORS.labels(sqlstate[:2] if sqlstate else "connection").inc()
     if has_request_context():
-        g.sqlstate = sqlstate or "connection"
+        request.environ[SQLSTATE] = sqlstate or "connection"
 
 
 def _identified(app: WSGIApplication) -> WSGIApplication:
@@ -85,7 +78,7 @@ def _recorded(app: WSGIApplication) -> WSGIApplication:
         finally:
             IN_FLIGHT.dec()
         # Once the answer is on its way: nobody has to wait for the line.
-        return ClosingIterator(answer, partial(logger.info, "request", extra={"fields": entry}))
+        return ClosingIterator(answer, partial(log_request, entry))
 
     return recorded
 
@@ -106,8 +99,8 @@ def _record(request: Request, seconds: float, status: int, headers: list[tuple[s
         "request_id": request.environ[REQUEST_ID],
         "user_id": (request.view_args or {}).get("user_id"),
     }
-    if "sqlstate" in g:
-        entry["sqlstate"] = g.sqlstate
+    if SQLSTATE in request.environ:
+        entry["sqlstate"] = request.environ[SQLSTATE]
     return entry
 
 

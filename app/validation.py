@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar, NoReturn
+from typing import IO, Any, ClassVar
 
 from flask import Request, current_app, g, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
-from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from app.errors import Fault, InvalidRequest
@@ -128,17 +127,18 @@ def faults(location: str, messages: Mapping[str, Any]) -> list[Fault]:
 def check_path(path_fields: Mapping[str, String]) -> None:
     """Check the variables of the path that have a field here, before the view runs.
 
-    Raises `InvalidRequest`, unless there is a body too: then `BodyParser` does, so that all faults are told at once.
+    Raises `InvalidRequest`, unless there is a body too: then `read_body` does, so that all faults are told at once.
     """
-    found = [fault for name, field in path_fields.items() for fault in _path_faults(name, field)]
+    path: Mapping[str, str] = request.view_args or {}
+    found = [fault for name, field in path_fields.items() for fault in _path_faults(path, name, field)]
     if found and request.method not in METHODS_WITH_BODY:
         raise InvalidRequest(found)
     if found:
         g.path_faults = found
 
 
-def _path_faults(name: str, field: String) -> list[Fault]:
-    value = (request.view_args or {})[name]
+def _path_faults(path: Mapping[str, str], name: str, field: String) -> list[Fault]:
+    value = path[name]
     if REPLACEMENT_CHARACTER in value and not _is_utf8(request.environ["PATH_INFO"]):
         return faults("path", {name: [FORBIDDEN_CHARACTER]})
     try:
@@ -157,62 +157,56 @@ def _is_utf8(wsgi_string: str) -> bool:
     return True
 
 
-class BodyParser(FlaskParser):
-    """Reads the JSON body of a request and checks it against a `RequestSchema`."""
+def read_body(schema: RequestSchema) -> dict[str, Any]:
+    """Return the JSON body of the request, checked; an empty one where there is none and none is required.
 
-    def parse(self, argmap: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the checked body, or an empty one where there is none and none is required.
-
-        Raises `InvalidRequest` with all faults of the request, those of the path first.
-        """
-        path_faults = g.get("path_faults", [])
-        try:
-            body = super().parse(argmap, *args, **kwargs) if argmap.body_required or _read(request) else {}
-        except InvalidRequest as error:
-            raise InvalidRequest(path_faults + error.faults) from error
-        if path_faults:
-            raise InvalidRequest(path_faults)
-        return body
-
-    def load_json(self, req: Request, schema: Schema) -> Any:
-        """Return the decoded body.
-
-        Raises `InvalidRequest`, `RequestEntityTooLarge` or `UnsupportedMediaType`.
-        """
-        body = _read(req)
-        if body and not _is_json(req):
-            raise UnsupportedMediaType()
-        try:
-            return current_app.json.loads(body)
-        except ValueError as error:
-            raise _invalid_json() from error
-
-    def handle_error(self, error: ValidationError, *_: object, **__: object) -> NoReturn:
-        """Raise `InvalidRequest` with all faults of the body."""
-        raise InvalidRequest(faults("body", error.messages_dict["json"])) from error
+    Raises `InvalidRequest` with all faults of the request, those of the path first, `RequestEntityTooLarge` or
+    `UnsupportedMediaType`.
+    """
+    path_faults = g.get("path_faults", [])
+    req: Request = request._get_current_object()  # type: ignore[attr-defined]
+    try:
+        sent = _read(req)
+        body: dict[str, Any] = schema.load(_decoded(req, sent)) if sent or schema.body_required else {}
+    except ValidationError as error:
+        raise InvalidRequest(path_faults + faults("body", error.messages_dict)) from error
+    if path_faults:
+        raise InvalidRequest(path_faults)
+    return body
 
 
-def _invalid_json() -> InvalidRequest:
-    return InvalidRequest(faults("body", {"_schema": [NOT_JSON]}))
+def _decoded(req: Request, sent: bytes) -> Any:
+    if sent and not _is_json(req):
+        raise UnsupportedMediaType()
+    try:
+        return current_app.json.loads(sent)
+    except ValueError as error:
+        raise _not_json() from error
+
+
+def _not_json() -> ValidationError:
+    return ValidationError({"_schema": [NOT_JSON]})
 
 
 def _read(req: Request) -> bytes:
     """Return the whole body.
 
-    Werkzeug cuts one that comes in chunks at the limit, and takes what came before the connection broke for all of it.
+    Read from the server itself: werkzeug cuts a body in chunks at the limit, and takes what came before the connection
+    broke for all of it.
     """
-    expected = req.content_length
+    stream, length = req.environ["wsgi.input"], req.content_length
+    if length is None and not req.environ.get("wsgi.input_terminated"):
+        return b""
+    most = current_app.config["MAX_CONTENT_LENGTH"]
     try:
-        body = req.get_data()
-        if expected is None and len(body) == req.max_content_length and req.environ["wsgi.input"].read(1):
-            raise RequestEntityTooLarge()
-    except RequestEntityTooLarge:
-        _discard(req.environ["wsgi.input"])
-        raise
+        body: bytes = stream.read(min(length, most + 1) if length is not None else most + 1)
     except Exception as error:  # Servers differ in what they raise for a body that breaks off or is badly chunked.
-        raise _invalid_json() from error
-    if expected is not None and len(body) < expected:
-        raise _invalid_json()
+        raise _not_json() from error
+    if len(body) > most:
+        _discard(stream)
+        raise RequestEntityTooLarge()
+    if length is not None and len(body) < length:
+        raise _not_json()
     return body
 
 
@@ -225,5 +219,7 @@ def _discard(stream: IO[bytes]) -> None:
 
 
 def _is_json(req: Request) -> bool:
+    if req.content_type == "application/json":  # As nearly everybody says it, and nothing to be taken apart.
+        return True
     charset = req.mimetype_params.get("charset", "utf-8")
     return req.mimetype == "application/json" and charset.lower() in ("utf-8", "utf8")
