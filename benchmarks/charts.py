@@ -17,6 +17,7 @@ STYLES = {
     "Django REST framework": ("#009E73", "D"),
     "Fastify + pg": ("#CC79A7", "v"),
     "the limit": ("#999999", "x"),
+    "the limit, gthread": ("#D55E00", "+"),
 }
 OVER_CONNECTIONS = ("read one", "list 100", "create", "mix")
 GREY = "#555555"

@@ -36,10 +36,13 @@ UVICORN = (
     *("-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"),
     *("--workers", str(WORKERS), "--no-access-log"),
 )
-GUNICORN = (
-    *("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", str(CONNECTIONS)),
-    *("--worker-class", "gthread", "--keep-alive", "75", "--no-control-socket", "wsgi:application"),
-)
+
+
+def _gunicorn(worker_class: str) -> tuple[str, ...]:
+    return (
+        *("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", str(CONNECTIONS)),
+        *("--worker-class", worker_class, "--keep-alive", "75", "--no-control-socket", "wsgi:application"),
+    )
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,17 @@ OURS_WITH_JWT = Server(
     wants_tokens=True,
 )
 FASTAPI = Server("fastapi", "FastAPI + SQLModel", (PEERS_PYTHON, *UVICORN), PEERS / "fastapi_sqlmodel")
-DJANGO = Server("django", "Django REST framework", (PEERS_PYTHON, *GUNICORN), PEERS / "django_rest")
+DJANGO = Server("django", "Django REST framework", (PEERS_PYTHON, *_gunicorn("gthread")), PEERS / "django_rest")
 FASTIFY = Server("fastify", "Fastify + pg", ("node", "server.js"), PEERS / "fastify_pg")
-LIMIT = Server("limit", "the limit", (PYTHON, *GUNICORN), PEERS / "limit", validates=False)
-SERVERS = (OURS, OURS_WITH_JWT, FASTAPI, DJANGO, FASTIFY, LIMIT)
+LIMIT = Server(
+    *("limit", "the limit", (PYTHON, *_gunicorn("app.worker.Worker")), PEERS / "limit"),
+    settings={"PYTHONPATH": str(ROOT)},
+    validates=False,
+)
+LIMIT_ON_GTHREAD = Server(
+    *("gthread", "the limit, gthread", (PYTHON, *_gunicorn("gthread")), PEERS / "limit"), validates=False
+)
+SERVERS = (OURS, OURS_WITH_JWT, FASTAPI, DJANGO, FASTIFY, LIMIT, LIMIT_ON_GTHREAD)
 
 
 @cache

@@ -1,9 +1,10 @@
 """The limit: what is left of a request when there is nothing around it but gunicorn, psycopg2 and orjson.
 
 One regular expression finds the task, one statement does the work, and nobody checks, watches or locks anything beyond
-what keeps the answers right. It is a measure, not a service. As the harness starts it:
+what keeps the answers right. It is a measure, not a service. As the harness starts it, once with the worker class of
+this service and once with gunicorn's own:
 
-    python -m gunicorn --bind 127.0.0.1:$PORT --workers $WORKERS --threads $POOL wsgi:application
+    python -m gunicorn --worker-class gthread --bind 127.0.0.1:$PORT --workers $WORKERS --threads $POOL wsgi:application
 """
 
 import os
