@@ -60,7 +60,8 @@ class Worker(ThreadWorker):
         if len(self.idle) >= self.max_keepalived:
             req.force_close()
         kept: bool = super().handle_request(req, conn)
-        conn.sock.flush()
+        if isinstance(conn.sock, _Socket):  # And not one of TLS.
+            conn.sock.flush()
         return kept
 
     def murder_keepalived(self, force: bool = False) -> None:

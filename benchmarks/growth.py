@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import psutil
 import psycopg2
 
 from app.database import AS_USER, Statement
@@ -190,6 +191,9 @@ class GrowingTable(Database):
         self._execute("ALTER SYSTEM RESET ALL")
         self._execute("SELECT pg_reload_conf()")
         self.settle()
+        # Into the cache, as what is in use would be after a while: the rows, and the index.
+        self._execute(f"SELECT count(title) FROM {Task.__tablename__}")
+        self._execute(f"SELECT count(*) FROM {Task.__tablename__}")
 
     def room(self, index: int) -> Room:
         """Measure it, at the size of that index."""
@@ -229,12 +233,17 @@ def _connection(server: EmbeddedServer, database: str) -> Any:
 
 @contextmanager
 def tables(directory: Path, largest: int) -> Iterator[tuple[GrowingTable, GrowingTable]]:
-    """Run a server with two tables: one that is to grow, and one that stays as small as the other begins."""
+    """Run a server with two tables: one that is to grow, and one that stays as small as the other begins.
+
+    Its cache is a quarter of the memory, as the manual of PostgreSQL advises ("Resource Consumption").
+    """
     server = EmbeddedServer(directory / "postgresql")
     server.start()
     try:
         with closing(_connection(server, DATABASE)) as connection:
             connection.cursor().execute(f"CREATE DATABASE {SMALL} OWNER {ROLE}")
+            connection.cursor().execute(f"ALTER SYSTEM SET shared_buffers = '{psutil.virtual_memory().total >> 22} MB'")
+        server.pg_ctl("restart", "-l", "server.log", "-m", "fast")
         with ExitStack() as stack:
             grown = GrowingTable(server, DATABASE, Population(largest, LENGTHS))
             stack.enter_context(closing(grown))

@@ -158,8 +158,8 @@ class Results(Measured):
         """A line on the machine."""
         return (
             f"{self.machine['cores']} cores, {self.machine['cpu']}, {self.machine['memory_gib']} GiB;"
-            f" PostgreSQL {self.versions['PostgreSQL']} with its default settings, Python {self.versions['Python']};"
-            f" 2 workers, row security on; {self.date[:10]}"
+            f" PostgreSQL {self.versions['PostgreSQL']} with a quarter of that as its cache,"
+            f" Python {self.versions['Python']}; 2 workers, row security on; {self.date[:10]}"
         )
 
 

@@ -1,6 +1,8 @@
 """What concerns browsers and proxies."""
 
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from time import time
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from flask import Flask, request
 from app import create_app
 from app.headers import SECURITY_HEADERS
 from config import Config
-from tests.service import Client, running
+from tests.service import Client, running, wait_for
 
 ORIGIN = "https://app.example.com"
 
@@ -90,6 +92,23 @@ def test_no_other_page_may(browsed: Client, client: Client, origin: str) -> None
         for method in ("GET", "OPTIONS"):
             headers = {"Origin": asking, "Access-Control-Request-Method": "POST"}
             assert cors(service.request(method, "/api/alice/tasks", headers=headers).headers) == {}
+
+
+def test_the_server_itself_believes_no_proxy(client: Client) -> None:
+    headers = {"SCRIPT_NAME": "/api", "PATH_INFO": "/nope", "X-Forwarded-Proto": "https", "X-Forwarded-SSL": "off"}
+    response = client.request("GET", "/health", headers=headers)
+    assert response.status_code == 200
+
+
+def test_every_answer_tells_when_it_was_made(client: Client) -> None:
+    def told() -> float:
+        before, answer = int(time()), client.get("/health")
+        date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        assert before <= date <= time()
+        return date
+
+    first = told()
+    wait_for(lambda: told() > first)
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, "192.0.2.9"), (1, "198.51.100.2"), (2, "198.51.100.1")])

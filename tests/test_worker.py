@@ -209,6 +209,7 @@ def test_a_connection_is_kept_as_the_client_wants(
 
 
 def test_clients_that_do_not_close_their_end_keep_nobody_waiting(service: Service, connect: Connect) -> None:
+    began = monotonic()
     told = [connect(service) for _ in range(CONNECTIONS - 1)]
     for connection in told:
         connection.send(request("/health", "Connection: close"))
@@ -217,6 +218,7 @@ def test_clients_that_do_not_close_their_end_keep_nobody_waiting(service: Servic
         assert connection.is_closed()
     for _ in range(3):  # For the second of them there is room once one of those has been given up.
         assert connect(service).ask().status == 200
+    assert monotonic() - began < PROMPT  # And not a while for each, one after the other.
 
 
 def kept_at_once(service: Service) -> int:
@@ -274,7 +276,9 @@ def test_a_connection_is_closed_once_it_was_idle_for_too_long(start: Start, conn
             assert used.ask().connection == "keep-alive"
         assert closed.is_closed()
         assert 2 <= monotonic() - began < 2 + PROMPT
-    assert connect(service).ask().status == 200  # Nobody waits for the clients to close their ends too.
+    for _ in range(3):  # Nobody waits for the clients to close their ends too.
+        assert connect(service).ask().status == 200
+        assert used.ask().status == 200
 
 
 def test_without_keep_alive_there_is_still_time_for_the_one_request(start: Start, connect: Connect) -> None:
@@ -309,10 +313,10 @@ def test_a_worker_that_ends_answers_what_has_begun_and_closes_what_is_idle(
     start: Start, connect: Connect, postgresql: EmbeddedServer, tasks: str
 ) -> None:
     service = start("")
-    for leave in (Connection.close, Connection.reset):  # So that there was something to count wrongly.
-        with closing(connect(service)) as gone:
-            gone.send(request()[:20])
-            leave(gone)
+    for leave in (Connection.close, Connection.reset) * 10:  # So that there was something to count wrongly.
+        gone = connect(service)
+        gone.send(request()[:20])
+        leave(gone)
     idle = [connect(service) for _ in range(3)]
     for connection in idle:
         assert connection.ask().connection == "keep-alive"
