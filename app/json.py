@@ -14,13 +14,13 @@ class JSONResponse(Response):
     """An answer in JSON, which is whole from the start: unlike werkzeug's, it is sent without another look at it."""
 
     def __init__(self, value: Any, status: int = 200) -> None:
-        self.body = orjson.dumps(value)
-        super().__init__([self.body], status, content_type="application/json")
+        super().__init__([orjson.dumps(value)], status, content_type="application/json")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send the answer (PEP 3333)."""
-        start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(len(self.body)))])
-        return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
+        (body,) = self.response
+        start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(len(body)))])
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)  # type: ignore[return-value]  # It is bytes.
 
 
 class StrictJSONProvider(JSONProvider):
