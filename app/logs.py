@@ -13,7 +13,7 @@ from flask import has_request_context, request
 
 REQUEST_ID = "tasks.request_id"  # in the WSGI environment
 
-requests = logging.getLogger("tasks.requests")
+logger = logging.getLogger("tasks.requests")
 
 
 class JSONFormatter(logging.Formatter):
@@ -50,14 +50,14 @@ def configure() -> None:
 def log_request(fields: dict[str, Any]) -> None:
     """Log what became of a request, by the settings of its logger.
 
-    The line of JSON does not go through `logging`, which takes six times as long for it: a tenth of a read.
+    The line of JSON does not go through `logging`, which takes twice as long for it: 6 % of a read in Python.
     """
-    if not requests.isEnabledFor(logging.INFO):
+    if not logger.isEnabledFor(logging.INFO):
         return
     if _is_on_terminal():
-        requests.info("request", extra={"fields": fields})
+        logger.info("request", extra={"fields": fields})
         return
-    line = _json(datetime.now(UTC), "INFO", requests.name, "request", fields)
+    line = _json(datetime.now(UTC), "INFO", logger.name, "request", fields)
     with suppress(OSError):  # As `logging` does: that the line is lost must not lose the request.
         sys.stderr.buffer.write(line + b"\n")
         sys.stderr.buffer.flush()
