@@ -6,6 +6,7 @@ in each, every server has its turn with every operation, and a turn goes through
 
 import argparse
 import resource
+import select
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from benchmarks.results import Results, Run, results_of
 from benchmarks.seed import Content, Database, database
 from benchmarks.servers import (
     FASTIFY,
+    LIMIT,
     OURS,
     PEERS_PYTHON,
     SERVERS,
@@ -148,6 +150,9 @@ def _available(wanted: Sequence[Server]) -> list[Server]:
     if FASTIFY in servers and not has_node():
         print("Node.js or npm is missing, so Fastify is left out.", file=sys.stderr)
         servers.remove(FASTIFY)
+    if LIMIT in servers and not hasattr(select, "epoll"):
+        print("There is no epoll here, so the limit runs on gthread alone.", file=sys.stderr)
+        servers.remove(LIMIT)
     return servers
 
 
