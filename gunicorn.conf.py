@@ -31,8 +31,8 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from app import create_app, logs, require_readiness
 from app.auth import MODES
-from app.headers import SECURITY_HEADERS
 from app.telemetry import new_request_id
+from app.web.headers import SECURITY_HEADERS
 
 SILENCE_TIMEOUT = 10  # seconds, in the middle of a request or of its answer
 

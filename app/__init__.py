@@ -3,11 +3,13 @@
 import click
 from flask import Flask
 
-from app import auth, database, doctor, errors, headers, health, openapi, state, telemetry
-from app.application import Application
+from app import auth, database, doctor, state, telemetry
 from app.extensions import api, db
-from app.json import StrictJSONProvider
 from app.tasks import views as tasks
+from app.web import errors, headers, openapi
+from app.web import service as health
+from app.web.application import Application
+from app.web.json import StrictJSONProvider
 from config import Config
 
 
@@ -16,7 +18,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     Raises `config.StartError` where a setting is wrong, or where no database is given and none can be started.
     """
-    app = Application(__name__)
+    app = Application(__name__, static_folder="web/static", template_folder="web/templates")
     app.config.from_object(config or Config.from_environment())
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False  # A redirect makes some clients drop the body of a POST.

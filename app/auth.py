@@ -14,9 +14,9 @@ import jwt
 from flask import Flask, current_app, request
 from flask.cli import with_appcontext
 
-from app.errors import AccessForbidden, InvalidToken, NotAuthenticated, TokenExpired
 from app.keys import ALGORITHMS as ASYMMETRIC
 from app.keys import KeySet
+from app.web.errors import AccessForbidden, InvalidToken, NotAuthenticated, TokenExpired
 from config import AUTH_MODES, StartError
 
 OPEN, SECRET, JWKS = AUTH_MODES

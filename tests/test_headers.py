@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, request
 
 from app import create_app
-from app.headers import SECURITY_HEADERS
+from app.web.headers import SECURITY_HEADERS
 from config import Config
 from tests.service import Client, running, wait_for
 

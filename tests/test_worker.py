@@ -177,7 +177,7 @@ def test_a_body_that_is_announced_is_asked_for(service: Service, connect: Connec
 
 def test_a_file_comes_after_its_head(service: Service, connect: Connect) -> None:
     connection = connect(service)
-    assert connection.ask(request("/static/redoc.js")).body == (ROOT / "app/static/redoc.js").read_bytes()
+    assert connection.ask(request("/static/redoc.js")).body == (ROOT / "app/web/static/redoc.js").read_bytes()
     assert connection.ask().status == 200
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.database import Statement, fetch_all
-from app.errors import TaskNotFound
 from app.tasks.models import Task
+from app.web.errors import TaskNotFound
 
 FIELDS = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at")
 UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields
 
 from app.tasks.models import DESCRIPTION_MAX, TITLE_MAX, USER_ID_MAX
-from app.validation import Boolean, Length, RequestSchema, String, TrimmedString
+from app.web.fields import Boolean, Length, RequestSchema, String, TrimmedString
 
 CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f"  # The general category Cc of Unicode.
 NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"

@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 from flask.typing import ResponseReturnValue
 
-from app.openapi import Blueprint
 from app.tasks import repository
 from app.tasks.schemas import (
     EXAMPLE,
@@ -18,6 +17,7 @@ from app.tasks.schemas import (
     TaskChanges,
     TaskSchema,
 )
+from app.web.openapi import Blueprint
 
 DELETED = {"message": "Task deleted successfully"}
 

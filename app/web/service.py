@@ -7,9 +7,9 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegis
 from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.errors import RETRY_AFTER, http_error
-from app.openapi import TITLE, VERSION, Blueprint
 from app.state import fault_of, state_in_time
+from app.web.errors import RETRY_AFTER, http_error
+from app.web.openapi import TITLE, VERSION, Blueprint
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 

@@ -14,9 +14,9 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
 from app.auth import OPEN
-from app.errors import ACCESS_FORBIDDEN, DETAILS, RETRY_AFTER, TASK_NOT_FOUND, UNAUTHENTICATED
 from app.extensions import api
-from app.validation import MESSAGES, MISSING, String, check_path, read_body
+from app.web.errors import ACCESS_FORBIDDEN, DETAILS, RETRY_AFTER, TASK_NOT_FOUND, UNAUTHENTICATED
+from app.web.fields import MESSAGES, MISSING, String, check_path, read_body
 
 TITLE = "Tasks API"
 VERSION = "1.0.0"

@@ -13,8 +13,8 @@ from werkzeug.exceptions import (
 )
 
 from app.database import DATABASE_ERRORS, is_unavailable
-from app.json import JSONResponse
 from app.telemetry import note_database_error
+from app.web.json import JSONResponse
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back
 
@@ -28,7 +28,7 @@ TASK_NOT_FOUND = "Task not found"
 
 ACCESS_FORBIDDEN = "Access forbidden"
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("app.errors")
 
 
 class TaskNotFound(Exception):

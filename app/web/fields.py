@@ -10,7 +10,7 @@ from flask import Request, current_app, g, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from app.errors import Fault, InvalidRequest
+from app.web.errors import Fault, InvalidRequest
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 CHUNK = 64 * 1024  # bytes
