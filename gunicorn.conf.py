@@ -30,7 +30,7 @@ if "prometheus_client" not in sys.modules:
 from prometheus_client.multiprocess import mark_process_dead
 
 from app import create_app, logs, require_readiness
-from app.auth import MODES
+from app.auth.tokens import MODES
 from app.telemetry import new_request_id
 from app.web.headers import SECURITY_HEADERS
 

@@ -3,7 +3,8 @@
 import click
 from flask import Flask
 
-from app import auth, database, doctor, state, telemetry
+from app import database, doctor, state, telemetry
+from app.auth import tokens as auth
 from app.extensions import api, db
 from app.tasks import views as tasks
 from app.web import errors, headers, openapi

@@ -9,7 +9,8 @@ import psycopg2
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from app import auth, database
+from app import database
+from app.auth import tokens as auth
 from app.state import facts as facts_of
 from app.state import fault_of
 from app.state import state as state_of

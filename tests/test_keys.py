@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app import keys
-from app.keys import KeySet, usable_keys
+from app.auth import keys
+from app.auth.keys import KeySet, usable_keys
 from app.web.errors import KeysUnavailable
 from tests.issuer import Issuer, issuing, private_key, public_jwk
 from tests.service import wait_for

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
-from app.auth import OPEN
+from app.auth.tokens import OPEN
 from app.extensions import api
 from app.web.errors import ACCESS_FORBIDDEN, DETAILS, RETRY_AFTER, TASK_NOT_FOUND, UNAUTHENTICATED
 from app.web.fields import MESSAGES, MISSING, String, check_path, read_body

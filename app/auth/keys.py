@@ -24,7 +24,7 @@ RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
 ALGORITHMS = frozenset((*RSA, *CURVES.values()))
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("app.keys")
 
 Keys = dict[tuple[str | None, str], PyJWK]
 

@@ -14,8 +14,8 @@ import jwt
 from flask import Flask, current_app, request
 from flask.cli import with_appcontext
 
-from app.keys import ALGORITHMS as ASYMMETRIC
-from app.keys import KeySet
+from app.auth.keys import ALGORITHMS as ASYMMETRIC
+from app.auth.keys import KeySet
 from app.web.errors import AccessForbidden, InvalidToken, NotAuthenticated, TokenExpired
 from config import AUTH_MODES, StartError
 
