@@ -3,8 +3,10 @@
 import click
 from flask import Flask
 
-from app import database, doctor, state, telemetry
+from app import doctor, telemetry
 from app.auth import tokens as auth
+from app.database import readiness as state
+from app.database import session as database
 from app.extensions import api, db
 from app.tasks import views as tasks
 from app.web import errors, headers, openapi

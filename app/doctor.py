@@ -9,11 +9,11 @@ import psycopg2
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from app import database
 from app.auth import tokens as auth
-from app.state import facts as facts_of
-from app.state import fault_of
-from app.state import state as state_of
+from app.database import session as database
+from app.database.readiness import facts as facts_of
+from app.database.readiness import fault_of
+from app.database.readiness import state as state_of
 
 CLOCKS_MAY_DIFFER = 2  # seconds
 LIBPQ_MIN = 140000  # with channel binding and SCRAM, as Neon wants them

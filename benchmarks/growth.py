@@ -15,8 +15,8 @@ from uuid import UUID
 import psutil
 import psycopg2
 
-from app.database import AS_USER, Statement
-from app.embedded import DATABASE, ROLE, SUPERUSER, EmbeddedServer
+from app.database.embedded import DATABASE, ROLE, SUPERUSER, EmbeddedServer
+from app.database.session import AS_USER, Statement
 from app.tasks import repository
 from app.tasks.models import Task
 from benchmarks.seed import TASKS, Database

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import psutil
 from tqdm import tqdm
 
-from app.embedded import ROLE
+from app.database.embedded import ROLE
 from benchmarks import load, scale_report
 from benchmarks.growth import LENGTHS, SMALLEST, GrowingTable, Place, tables
 from benchmarks.load import drive, write_requests

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2
 
-from app.embedded import SUPERUSER, EmbeddedServer
+from app.database.embedded import SUPERUSER, EmbeddedServer
 from tests.service import flask
 
 USERS = 1_000  # user-0, user-1, ...

@@ -18,7 +18,7 @@ import jwt
 import psutil
 import requests
 
-from app.embedded import ROLE, SUPERUSER
+from app.database.embedded import ROLE, SUPERUSER
 from benchmarks.seed import Database
 from tests.service import ROOT, environment, wait_for
 

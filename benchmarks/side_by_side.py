@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from app.embedded import EmbeddedServer
+from app.database.embedded import EmbeddedServer
 from tests.service import Client, flask, running
 
 ROUNDS = 20

@@ -10,7 +10,7 @@ from flask import Flask
 from hypothesis import settings
 
 from app import create_app
-from app.embedded import EmbeddedServer
+from app.database.embedded import EmbeddedServer
 from app.extensions import db
 from config import Config
 from tests.service import Client, Tasks, partition, running

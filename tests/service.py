@@ -19,7 +19,7 @@ import requests
 from click.testing import Result
 
 from app import create_app
-from app.embedded import DEFAULT_VERSION, binaries
+from app.database.embedded import DEFAULT_VERSION, binaries
 from app.extensions import db
 from config import Config
 

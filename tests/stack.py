@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.embedded import EmbeddedServer
+from app.database.embedded import EmbeddedServer
 from tests.service import ROOT, Client, Service, command, migrate, wait_for
 
 PASSWORD = "of the tests only"

@@ -18,9 +18,10 @@ from alembic.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import select, text
 
-from app import create_app, database
-from app.database import Statement, engine_url, is_unavailable
-from app.embedded import SUPERUSER, EmbeddedServer
+from app import create_app
+from app.database import session as database
+from app.database.embedded import SUPERUSER, EmbeddedServer
+from app.database.session import Statement, engine_url, is_unavailable
 from app.extensions import db
 from app.tasks import repository
 from config import Config

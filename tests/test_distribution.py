@@ -24,9 +24,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import and_, eq
 from sqlalchemy.sql.visitors import iterate
 
-from app import create_app, database
-from app.database import AS_USER, NAMED, Statement
-from app.embedded import ROLE, SUPERUSER, EmbeddedServer
+from app import create_app
+from app.database import session as database
+from app.database.embedded import ROLE, SUPERUSER, EmbeddedServer
+from app.database.session import AS_USER, NAMED, Statement
 from app.extensions import db
 from app.tasks import repository
 from app.tasks.models import Task

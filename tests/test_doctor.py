@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from app.embedded import SUPERUSER, EmbeddedServer
+from app.database.embedded import SUPERUSER, EmbeddedServer
 from tests.service import command, copy_of_the_project, flask, migrate
 
 

@@ -9,7 +9,7 @@ import psutil
 import psycopg2
 import pytest
 
-from app.embedded import SUPERUSER, EmbeddedServer
+from app.database.embedded import SUPERUSER, EmbeddedServer
 from app.tasks.repository import LIST
 from config import StartError
 from tests.service import Service, copy_of_the_project, flask, migrate, wait_for

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from app.embedded import SUPERUSER
+from app.database.embedded import SUPERUSER
 from tests.load import load
 from tests.service import wait_for
 from tests.stack import MISSING, Stack

@@ -12,9 +12,11 @@ import psycopg2
 import pytest
 from flask import Flask
 
-from app import create_app, database, require_readiness, state
-from app.database import Statement
-from app.embedded import SUPERUSER, EmbeddedServer
+from app import create_app, require_readiness
+from app.database import readiness as state
+from app.database import session as database
+from app.database.embedded import SUPERUSER, EmbeddedServer
+from app.database.session import Statement
 from app.extensions import db
 from app.tasks import repository
 from config import Config, StartError

@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 from flask import Flask
 
-from app.embedded import SUPERUSER, EmbeddedServer
+from app.database.embedded import SUPERUSER, EmbeddedServer
 from tests.service import ROOT, Client, Service, wait_for
 
 PROMPT = 5  # seconds, for each answer; in vain, a thread waits for twice as long

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.database import Statement, fetch_all
+from app.database.session import Statement, fetch_all
 from app.tasks.models import Task
 from app.web.errors import TaskNotFound
 

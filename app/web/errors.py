@@ -12,7 +12,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from app.database import DATABASE_ERRORS, is_unavailable
+from app.database.session import DATABASE_ERRORS, is_unavailable
 from app.telemetry import note_database_error
 from app.web.json import JSONResponse
 

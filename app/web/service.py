@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegis
 from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.state import fault_of, state_in_time
+from app.database.readiness import fault_of, state_in_time
 from app.web.errors import RETRY_AFTER, http_error
 from app.web.openapi import TITLE, VERSION, Blueprint
 

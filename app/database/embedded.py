@@ -24,7 +24,7 @@ import psutil
 
 from config import StartError
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("app.embedded")
 
 DEFAULT_VERSION = 18
 SUPERUSER = "postgres"

@@ -14,11 +14,11 @@ from flask.cli import with_appcontext
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.database import DATABASE_ERRORS, UNDEFINED_TABLE, is_unavailable
+from app.database.session import DATABASE_ERRORS, UNDEFINED_TABLE, is_unavailable
 from app.extensions import db, migrate
 from config import StartError
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "2s"
 
@@ -36,7 +36,7 @@ STATE = text(
     " FROM alembic_version"
 )
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("app.state")
 
 _asker = ThreadPoolExecutor(1, "readiness")
 _asking: Future["State"] | None = None

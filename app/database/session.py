@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from app import embedded
+from app.database import embedded
 from app.extensions import db
 from app.telemetry import POOL_IN_USE, POOL_WAITING, note_database_error
 
