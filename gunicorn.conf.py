@@ -29,9 +29,10 @@ if "prometheus_client" not in sys.modules:
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from app import create_app, logs, require_readiness
+from app import create_app, require_readiness
 from app.auth.tokens import MODES
-from app.telemetry import new_request_id
+from app.telemetry import logs
+from app.telemetry.requests import new_request_id
 from app.web.headers import SECURITY_HEADERS
 
 SILENCE_TIMEOUT = 10  # seconds, in the middle of a request or of its answer

@@ -3,12 +3,13 @@
 import click
 from flask import Flask
 
-from app import doctor, telemetry
+from app import doctor
 from app.auth import tokens as auth
 from app.database import readiness as state
 from app.database import session as database
 from app.extensions import api, db
 from app.tasks import views as tasks
+from app.telemetry import requests as telemetry
 from app.web import errors, headers, openapi
 from app.web import service as health
 from app.web.application import Application

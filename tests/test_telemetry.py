@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from app.logs import JSONFormatter, TerminalFormatter
+from app.telemetry.logs import JSONFormatter, TerminalFormatter
 from tests.service import Client, Service, wait_for
 
 

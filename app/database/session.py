@@ -21,7 +21,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.database import embedded
 from app.extensions import db
-from app.telemetry import POOL_IN_USE, POOL_WAITING, note_database_error
+from app.telemetry.requests import POOL_IN_USE, POOL_WAITING, note_database_error
 
 ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock: the statement has changed nothing, for sure
 UNDEFINED_TABLE = "42P01"

@@ -13,7 +13,7 @@ from werkzeug.exceptions import (
 )
 
 from app.database.session import DATABASE_ERRORS, is_unavailable
-from app.telemetry import note_database_error
+from app.telemetry.requests import note_database_error
 from app.web.json import JSONResponse
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back

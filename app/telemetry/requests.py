@@ -12,7 +12,7 @@ from flask import Flask, Request, has_request_context, request
 from prometheus_client import Counter, Gauge, Histogram
 from werkzeug.wsgi import ClosingIterator
 
-from app.logs import REQUEST_ID, log_request
+from app.telemetry.logs import REQUEST_ID, log_request
 
 SANE_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
