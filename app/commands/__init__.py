@@ -1,0 +1,1 @@
+"""The commands of `flask` for operators, one module for each subject. Only the factory imports them."""
