@@ -42,7 +42,7 @@ settings = Config.from_environment()
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 workers = settings.WORKERS
 threads = settings.THREADS
-worker_class = "app.worker.Worker" if hasattr(select, "epoll") else "gthread"
+worker_class = "app.server.worker.Worker" if hasattr(select, "epoll") else "gthread"
 # Longer than the proxy keeps its connections to us (deploy/nginx.conf): it must be the first to close one.
 keepalive = 75  # seconds
 graceful_timeout = 30  # seconds

@@ -73,7 +73,7 @@ FASTAPI = Server("fastapi", "FastAPI + SQLModel", (PEERS_PYTHON, *UVICORN), PEER
 DJANGO = Server("django", "Django REST framework", (PEERS_PYTHON, *_gunicorn("gthread")), PEERS / "django_rest")
 FASTIFY = Server("fastify", "Fastify + pg", ("node", "server.js"), PEERS / "fastify_pg")
 LIMIT = Server(
-    *("limit", "the limit", (PYTHON, *_gunicorn("app.worker.Worker")), PEERS / "limit"),
+    *("limit", "the limit", (PYTHON, *_gunicorn("app.server.worker.Worker")), PEERS / "limit"),
     settings={"PYTHONPATH": str(ROOT)},
     validates=False,
 )
