@@ -7,9 +7,10 @@ default. `.env.example` names every one of them.
 import os
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
@@ -17,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent
-AUTH_MODES = ("open", "secret", "jwks")
+AUTH_MODES = OPEN, SECRET, JWKS = ("open", "secret", "jwks")
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9A-Fa-f:]+\](:\d+)?")
 POSTGRESQL_DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
 
@@ -43,7 +44,7 @@ class Config:
     TRUSTED_PROXIES: int = 0
     REQUEST_TELEMETRY: bool = True
     CORS_ORIGINS: tuple[str, ...] = ()
-    AUTH_MODE: str = "open"  # or "secret", or "jwks"
+    AUTH_MODE: str = OPEN  # or another of AUTH_MODES
     ALLOW_PUBLIC_OPEN: bool = False
     JWT_SECRET: str | None = field(default=None, repr=False)
     JWKS_URL: str | None = None
@@ -117,14 +118,20 @@ def _is_mode(mode: str) -> None:
 
 
 def _is_http(url: str) -> None:
-    """Insist on TLS for what comes over a network: who can change the keys in transit can let anybody in."""
+    """Insist on TLS over a network: whoever changes the keys in transit could sign tokens for every user."""
     parts = urlsplit(url)
-    if url and not (parts.hostname and (parts.scheme == "https" or _is_local_http(parts))):
+    if url and not (
+        parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(parts.hostname)))
+    ):
         raise ValidationError("must start with https://, or with http:// on this machine.")
 
 
-def _is_local_http(parts: SplitResult) -> bool:
-    return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+def is_this_machine(host: str) -> bool:
+    """Tell whether that host name or address is reached from this machine only."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_origins(origins: str) -> None:

@@ -16,8 +16,9 @@ import psutil
 import psycopg2
 
 from app.database.embedded import DATABASE, ROLE, SUPERUSER, EmbeddedServer
-from app.database.session import AS_USER, Statement
-from app.tasks import repository
+from app.database.session import AS_USER
+from app.database.statement import Statement
+from app.tasks import statements
 from app.tasks.models import Task
 from benchmarks.seed import TASKS, Database
 from tests.service import flask
@@ -41,7 +42,7 @@ LINES = 5_000  # that are sent to the server at once
 LOADING = {"max_wal_size": "8GB", "checkpoint_timeout": "1h"}
 
 INDEX = f"{Task.__tablename__}_pkey"
-STATEMENTS = {name.lower(): value for name, value in vars(repository).items() if isinstance(value, Statement)}
+STATEMENTS = statements.ALL
 KINDS = ("custom", "generic")
 
 
@@ -106,7 +107,7 @@ def _id(number: int) -> int:
 
 
 def _line(owner: str, number: int, task_id: int, nth: int) -> str:
-    """Return the columns in the order of `repository.FIELDS`."""
+    """Return the columns in the order of `statements.FIELDS`."""
     time = FIRST + number * INTERVAL
     completed = "t" if nth % 3 == 0 else "f"
     return f"{task_id:032x}\t{owner}\tTask number {nth}\tDescription of task {nth}\t{completed}\t{time}\t{time}\n"
@@ -186,7 +187,7 @@ class GrowingTable(Database):
         for name, value in LOADING.items():
             self._execute(f"ALTER SYSTEM SET {name} = '{value}'")
         self._execute("SELECT pg_reload_conf()")
-        copy = f"COPY {Task.__tablename__} ({', '.join(repository.FIELDS)}) FROM STDIN"
+        copy = f"COPY {Task.__tablename__} ({', '.join(statements.FIELDS)}) FROM STDIN"
         self._connection.cursor().copy_expert(copy, Lines(self.population.lines(index), progress))
         self._execute("ALTER SYSTEM RESET ALL")
         self._execute("SELECT pg_reload_conf()")

@@ -226,3 +226,16 @@ class Tasks:
         assert response.status_code == 200, response.text
         tasks: list[dict[str, Any]] = response.json()
         return tasks
+
+
+# Each kind of request once, of a user about a task.
+REQUESTS: dict[str, Callable[[Tasks, str], Any]] = {
+    "list": lambda tasks, task_id: tasks.list_tasks(),
+    "create": lambda tasks, task_id: tasks.post({"title": "Buy milk"}),
+    "read": lambda tasks, task_id: tasks.get(task_id),
+    "change": lambda tasks, task_id: tasks.put(task_id, {"title": "Changed", "description": None}),
+    "change nothing": lambda tasks, task_id: tasks.put(task_id, {}),
+    "flip": lambda tasks, task_id: tasks.complete(task_id),
+    "set": lambda tasks, task_id: tasks.complete(task_id, json={"completed": True}),
+    "delete": lambda tasks, task_id: tasks.delete(task_id),
+}

@@ -22,7 +22,7 @@ from flask.testing import FlaskClient
 from jwt.utils import base64url_encode
 
 from app import create_app
-from app.auth.tokens import require_privacy
+from app.auth.exposure import require_privacy
 from config import Config, StartError
 from tests.issuer import SECRET, Issuer, claims, issuing, private_key, public_jwk, token
 from tests.service import Client, Service, flask, running

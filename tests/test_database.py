@@ -19,13 +19,16 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from app import create_app
-from app.database import session as database
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from app.database.session import Statement, engine_url, is_unavailable
+from app.database.engine import engine_url
+from app.database.failures import is_unavailable
+from app.database.session import SESSION, fetch_all
+from app.database.statement import Statement
 from app.extensions import db
 from app.tasks import repository
+from app.tasks.statements import GET, SET_COMPLETED
 from config import Config
-from tests.service import Tasks, command, flask, migrate, running, wait_for
+from tests.service import REQUESTS, Tasks, command, flask, migrate, running, wait_for
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
@@ -133,18 +136,6 @@ def test_the_constraints_are_the_last_line(postgresql: EmbeddedServer, app: Flas
     connection.close()
 
 
-REQUESTS: dict[str, Callable[[Tasks, str], Any]] = {
-    "list": lambda tasks, task_id: tasks.list_tasks(),
-    "create": lambda tasks, task_id: tasks.post({"title": "Buy milk"}),
-    "read": lambda tasks, task_id: tasks.get(task_id),
-    "change": lambda tasks, task_id: tasks.put(task_id, {"title": "Changed", "description": None}),
-    "change nothing": lambda tasks, task_id: tasks.put(task_id, {}),
-    "flip": lambda tasks, task_id: tasks.complete(task_id),
-    "set": lambda tasks, task_id: tasks.complete(task_id, json={"completed": True}),
-    "delete": lambda tasks, task_id: tasks.delete(task_id),
-}
-
-
 @pytest.fixture(scope="module")
 def statements(postgresql: EmbeddedServer, app: Flask) -> Iterator[Callable[[], list[str]]]:
     """All statements that the server has received of our role since the last call."""
@@ -208,7 +199,7 @@ def test_what_is_refused_sends_no_statement(observed: Tasks, statements: Callabl
 def test_a_session_that_is_not_prepared_as_we_think_is_made_so(app: Flask) -> None:
     """Behind a transaction pooler, each transaction may come to another session of the server."""
     with app.app_context():
-        user_id, session = f"alice-{uuid4()}", app.extensions[database.SESSION]
+        user_id, session = f"alice-{uuid4()}", app.extensions[SESSION]
         task = repository.add(user_id, "Buy milk", None, False)
         assert repository.get(user_id, task["id"]) == task
         with session.borrowed.dbapi_connection.cursor() as cursor:
@@ -217,13 +208,13 @@ def test_a_session_that_is_not_prepared_as_we_think_is_made_so(app: Flask) -> No
             assert repository.get(user_id, task["id"]) == task
         session.prepared.clear()  # What the session knows, we have forgotten: once is enough to learn it again.
         assert repository.get(user_id, task["id"]) == task
-        assert repository.GET.name in session.prepared
+        assert GET.name in session.prepared
         session._drop()
         session._connection()
         assert not session.prepared
         for completed in (True, False, True):
             assert repository.set_completed(user_id, task["id"], None)["completed"] is completed
-        assert repository.SET_COMPLETED.name in session.prepared
+        assert SET_COMPLETED.name in session.prepared
 
 
 def test_dead_connections_are_replaced_before_use(observed: Tasks, postgresql: EmbeddedServer) -> None:
@@ -344,7 +335,7 @@ def fail_with(app: Flask) -> Iterator[Callable[..., list[Any]]]:
         }
 
         def fail(code: str, times: int = 1, only_reads: bool = False) -> list[Any]:
-            return database.fetch_all("alice", statements[only_reads], {"code": code, "times": times})
+            return fetch_all("alice", statements[only_reads], {"code": code, "times": times})
 
         yield fail
         connection.execute(text(f"DROP FUNCTION {name}"))

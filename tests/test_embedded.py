@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from app.tasks.repository import LIST
+from app.tasks.statements import LIST
 from config import StartError
 from tests.service import Service, copy_of_the_project, flask, migrate, wait_for
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.faults import NOT_A_STRING, NOT_AN_OBJECT, fault
 from tests.service import DEADLINE, Client, Tasks
-from tests.tasks.test_views import NOT_A_STRING, NOT_AN_OBJECT, fault
 
 JSON = {"Content-Type": "application/json"}
 INVALID_JSON = fault("body", msg="invalid JSON", type="value_error.jsondecode")

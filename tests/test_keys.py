@@ -10,7 +10,7 @@ import pytest
 
 from app.auth import keys
 from app.auth.keys import KeySet, usable_keys
-from app.web.errors import KeysUnavailable
+from app.exceptions import KeysUnavailable
 from tests.issuer import Issuer, issuing, private_key, public_jwk
 from tests.service import wait_for
 

@@ -12,17 +12,18 @@ import psycopg2
 import pytest
 from flask import Flask
 
-from app import create_app, require_readiness
-from app.database import readiness as state
-from app.database import session as database
+from app import create_app
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from app.database.session import Statement
+from app.database.readiness import read_state
+from app.database.session import fetch_all
+from app.database.statement import Statement
 from app.extensions import db
-from app.tasks import repository
+from app.server.start import require_readiness
+from app.tasks import repository, statements
 from config import Config, StartError
 from tests.service import command, migrate, running
 
-STATEMENTS = {name: value for name, value in vars(repository).items() if isinstance(value, Statement)}
+STATEMENTS = statements.ALL
 
 
 @pytest.fixture
@@ -42,13 +43,13 @@ def without_where(statement: Statement) -> Statement:
 
 
 def test_every_statement_about_a_task_has_a_condition_to_forget() -> None:
-    assert set(STATEMENTS) == {"LIST", "GET", "ADD", "UPDATE", "SET_COMPLETED", "DELETE"}
+    assert set(STATEMENTS) == {"list", "get", "add", "update", "set_completed", "delete"}
     for name, statement in STATEMENTS.items():
-        assert ("WHERE" in statement.sql) == (name != "ADD")
+        assert ("WHERE" in statement.sql) == (name != "add")
         assert "WHERE" not in without_where(statement).sql
 
 
-@pytest.mark.parametrize("name", ["LIST", "GET", "UPDATE", "SET_COMPLETED", "DELETE"])
+@pytest.mark.parametrize("name", ["list", "get", "update", "set_completed", "delete"])
 def test_a_forgotten_condition_shows_and_changes_nothing_of_others(users: dict[str, Any], name: str) -> None:
     alice, bob = users["alice"], users["bob"]
     parameters = {
@@ -59,20 +60,20 @@ def test_a_forgotten_condition_shows_and_changes_nothing_of_others(users: dict[s
         "new_description": "Changed",
         "new_completed": True,
     }
-    rows = database.fetch_all(alice["user_id"], without_where(STATEMENTS[name]), parameters)
+    rows = fetch_all(alice["user_id"], without_where(STATEMENTS[name]), parameters)
     assert {str(row[0]) for row in rows} == {alice["id"]}
     assert repository.list_tasks(bob["user_id"]) == [bob]
 
 
-@pytest.mark.parametrize("name", ["GET", "UPDATE", "SET_COMPLETED", "DELETE"])
+@pytest.mark.parametrize("name", ["get", "update", "set_completed", "delete"])
 def test_a_statement_for_another_user_finds_nothing(users: dict[str, Any], name: str) -> None:
     alice, bob = users["alice"], users["bob"]
     others = dict.fromkeys(("new_title", "has_description", "new_description", "new_completed"))
     parameters = {**others, "owner": bob["user_id"], "task_id": bob["id"]}
-    assert database.fetch_all(alice["user_id"], STATEMENTS[name], parameters) == []
+    assert fetch_all(alice["user_id"], STATEMENTS[name], parameters) == []
     task = {"owner": bob["user_id"], "new_title": "x", "new_description": None, "new_completed": False}
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        database.fetch_all(alice["user_id"], STATEMENTS["ADD"], task)
+        fetch_all(alice["user_id"], STATEMENTS["add"], task)
     assert repository.list_tasks(bob["user_id"]) == [bob]
 
 
@@ -128,5 +129,5 @@ def test_a_role_above_it_is_told(postgresql: EmbeddedServer, app: Flask, tmp_pat
     assert "superuser, or has BYPASSRLS" in (tmp_path / "log").read_text()
     unbound = create_app(Config(DATABASE_URL=url))
     with unbound.app_context():
-        assert not state.state().role_is_bound
+        assert not read_state().role_is_bound
         db.engine.dispose()

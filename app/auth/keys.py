@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from jwt import PyJWK, PyJWTError
 
-from app.web.errors import KeysUnavailable
+from app.exceptions import KeysUnavailable
 
 TIMEOUT = 3  # seconds, for a fetch as a whole, and for a request that has to wait for one
 SIZE_LIMIT = 256 * 1024  # bytes

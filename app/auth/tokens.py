@@ -1,34 +1,28 @@
-"""Who may act for whom: bearer tokens (RFC 6750) that are JWTs (RFC 7519, RFC 8725) which somebody else issues."""
+"""Tokens: JWTs (RFC 7519, RFC 8725) that another issuer signs, and that this service verifies."""
 
 import re
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 
-import click
 import jwt
-from flask import Flask, current_app, request
-from flask.cli import with_appcontext
 
 from app.auth.keys import ALGORITHMS as ASYMMETRIC
 from app.auth.keys import KeySet
-from app.web.errors import AccessForbidden, InvalidToken, NotAuthenticated, TokenExpired
-from config import AUTH_MODES, StartError
+from app.exceptions import InvalidToken, TokenExpired
+from config import JWKS, OPEN, SECRET, StartError
 
-OPEN, SECRET, JWKS = AUTH_MODES
 SYMMETRIC = ("HS256", "HS384", "HS512")
 SECRET_MIN = 32  # bytes
 
-BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515, section 7.1
-# Headers by which a token would bring or name its own key, or ask for an extension: we have none.
+# Header fields by which a token brings or names its own key, or demands an extension. This service supports none.
 REFUSED_HEADERS = {"jku", "jwk", "x5u", "x5c", "crit", "b64"}
 
-# The contract is 32 bytes for every hash, which is as strong as any of them needs.
+# PyJWT warns of secrets shorter than the hash (RFC 7518, section 3.2). 32 bytes are strong enough for every hash.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 MODES = {
@@ -40,26 +34,20 @@ MODES = {
 FindKey = Callable[[str | None, str], Any]
 
 
-def init_app(app: Flask) -> None:
-    """Put every route below `/api` behind the lock that the settings ask for.
+def make_verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
+    """Return the function that verifies a token and returns its subject, or None in the open mode.
 
-    Raises `StartError` where they contradict each other.
+    Raises `StartError` where the settings contradict each other.
     """
-    app.cli.add_command(print_token)
-    verify = _verifier(app.config)
-    if verify is not None:
-        app.before_request(partial(_require_owner, verify))
-
-
-def _verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
-    """Return the function that returns the subject of a good token, or None where no token is looked at."""
     mode, secret, url = config["AUTH_MODE"], config["JWT_SECRET"], config["JWKS_URL"]
     if (mode == SECRET) != bool(secret) or (mode == JWKS) != bool(url):
         raise StartError(
             f"AUTH_MODE={SECRET} needs JWT_SECRET, AUTH_MODE={JWKS} needs JWKS_URL, and each refuses the other's:"
             " a public key must never be taken for a secret."
         )
-    check = partial(_subject, issuer=config["JWT_ISSUER"], audience=config["JWT_AUDIENCE"], leeway=config["JWT_LEEWAY"])
+    check = partial(
+        _read_subject, issuer=config["JWT_ISSUER"], audience=config["JWT_AUDIENCE"], leeway=config["JWT_LEEWAY"]
+    )
     if mode == SECRET:
         if len(secret.encode()) < SECRET_MIN:
             raise StartError(f"JWT_SECRET must have at least {SECRET_MIN} bytes.")
@@ -70,22 +58,7 @@ def _verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
     return None
 
 
-def _require_owner(verify: Callable[[str], str]) -> None:
-    """Let the owner of the path in, before the body is read. What matches no route needs a good token too.
-
-    Raises `NotAuthenticated`, `TokenExpired`, `InvalidToken`, `AccessForbidden` or `KeysUnavailable`.
-    """
-    if not f"{request.path}/".startswith("/api/") or request.method == "OPTIONS":
-        return  # A browser asks for the options without a token (CORS), and learns nothing from them.
-    token = BEARER.fullmatch(request.headers.get("Authorization", ""))
-    if token is None:
-        raise NotAuthenticated()
-    user_id = verify(token[1])
-    if request.url_rule is not None and (request.view_args or {}).get("user_id") != user_id:
-        raise AccessForbidden()
-
-
-def _subject(  # noqa: PLR0913 -- all but the token are bound once.
+def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
     token: str,
     *,
     algorithms: Collection[str],
@@ -94,7 +67,7 @@ def _subject(  # noqa: PLR0913 -- all but the token are bound once.
     audience: str | None,
     leeway: float,
 ) -> str:
-    """Return the subject of a token whose signature and claims are good. Raises `TokenExpired` or `InvalidToken`."""
+    """Return the subject of a token whose signature and claims are valid. Raises `TokenExpired` or `InvalidToken`."""
     if not COMPACT.fullmatch(token):
         raise InvalidToken()
     try:
@@ -102,7 +75,7 @@ def _subject(  # noqa: PLR0913 -- all but the token are bound once.
         algorithm, key_id = header["alg"], header.get("kid")
         if algorithm not in algorithms or REFUSED_HEADERS & header.keys():
             raise InvalidToken()
-    except Exception as error:  # Whatever a token can do to its reader: it is not let in.
+    except Exception as error:  # A hostile token may raise anything in a parser.
         raise InvalidToken() from error
     key = find_key(key_id, algorithm)
     if key is None:
@@ -125,54 +98,10 @@ def _subject(  # noqa: PLR0913 -- all but the token are bound once.
     return str(claims["sub"])
 
 
-def require_privacy(config: Mapping[str, Any], hosts: Iterable[str]) -> None:
-    """Refuse to let everybody in from everywhere, unless that is what the operator wants.
-
-    Raises `StartError` where a host is not this machine alone.
-    """
-    if config["AUTH_MODE"] != OPEN or config["ALLOW_PUBLIC_OPEN"]:
-        return
-    for host in hosts:
-        if not is_loopback(host):
-            raise StartError(
-                f"With AUTH_MODE={OPEN}, everybody who reaches {host or 'this machine'} can read and change all tasks."
-                f" Set AUTH_MODE to {SECRET} or {JWKS}, or, if a public open service is meant, ALLOW_PUBLIC_OPEN=true."
-            )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches that address."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class Lifetime(click.ParamType[timedelta]):
-    """A time span such as 90s, 30m, 1h or 7d."""
-
-    name = "lifetime"
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the time span, or fail with a sentence."""
-        match = re.fullmatch(r"([1-9]\d{0,8})([smhd])", value)
-        if match is None:
-            self.fail(f"{value!r} is not a number of s, m, h or d, such as 90s or 1h", param, ctx)
-        return timedelta(**{self.units[match[2]]: int(match[1])})
-
-
-@click.command("token")
-@click.argument("user_id")
-@click.option("--expires", default="1h", show_default=True, type=Lifetime(), help="For how long: 90s, 30m, 1h, 7d.")
-@with_appcontext
-def print_token(user_id: str, expires: timedelta) -> None:
-    """Print a token for USER_ID, in the mode of a shared secret."""
-    config = current_app.config
-    if config["AUTH_MODE"] != SECRET:
-        raise click.ClickException(f"only AUTH_MODE={SECRET} can sign tokens; here it is {config['AUTH_MODE']}")
+def sign(user_id: str, lifetime: timedelta, config: Mapping[str, Any]) -> str:
+    """Return a token for that user, signed with the shared secret and valid for `lifetime` from now on."""
     now = int(time.time())
-    claims = {"sub": user_id, "iat": now, "exp": now + int(expires.total_seconds())}
+    claims = {"sub": user_id, "iat": now, "exp": now + int(lifetime.total_seconds())}
     claims |= {"iss": config["JWT_ISSUER"]} if config["JWT_ISSUER"] else {}
     claims |= {"aud": config["JWT_AUDIENCE"]} if config["JWT_AUDIENCE"] else {}
-    click.echo(jwt.encode(claims, config["JWT_SECRET"], algorithm=SYMMETRIC[0]))
+    return jwt.encode(claims, config["JWT_SECRET"], algorithm=SYMMETRIC[0])

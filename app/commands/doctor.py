@@ -1,4 +1,4 @@
-"""`flask doctor`: what an operator would get wrong, one line each, with the cure."""
+"""`flask doctor`: each thing that an operator can get wrong, on a line of its own, with the remedy."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,11 +9,13 @@ import psycopg2
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from app.auth import tokens as auth
-from app.database import session as database
-from app.database.readiness import facts as facts_of
-from app.database.readiness import fault_of
-from app.database.readiness import state as state_of
+from app.auth.exposure import require_privacy
+from app.auth.tokens import MODES
+from app.database.engine import engine_url
+from app.database.failures import DATABASE_ERRORS
+from app.database.readiness import read_state, reason_not_ready
+from app.database.server_facts import read_server_facts
+from config import is_this_machine
 
 CLOCKS_MAY_DIFFER = 2  # seconds
 LIBPQ_MIN = 140000  # with channel binding and SCRAM, as Neon wants them
@@ -38,26 +40,26 @@ def doctor() -> None:
 
 
 def _of_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
-    url = database.engine_url(config["SQLALCHEMY_DATABASE_URI"])
+    url = engine_url(config["SQLALCHEMY_DATABASE_URI"])
     where = "the embedded server" if config["DATABASE_URL"] is None else f"{url.host or url.query.get('host')}"
     yield True, f"DATABASE_URL: database {url.database} on {where}"
     libpq = psycopg2.__libpq_version__
     yield libpq >= LIBPQ_MIN, f"driver: psycopg2 with libpq {libpq // 10000}"
     try:
-        auth.require_privacy(config, [config["HOST"]])
-        yield True, f"authentication: {auth.MODES[config['AUTH_MODE']]}"
+        require_privacy(config, [config["HOST"]])
+        yield True, f"authentication: {MODES[config['AUTH_MODE']]}"
     except SystemExit as refusal:
         yield False, f"authentication: {refusal}"
-    is_private, proxies = auth.is_loopback(config["HOST"]), config["TRUSTED_PROXIES"]
+    is_private, proxies = is_this_machine(config["HOST"]), config["TRUSTED_PROXIES"]
     cure = "" if is_private or proxies else "; put one before it (deploy/nginx.conf), and set TRUSTED_PROXIES to 1"
     yield bool(is_private or proxies), f"HOST is {config['HOST']}, behind {proxies} trusted proxies{cure}"
 
 
 def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     try:
-        state = state_of()
-        facts = facts_of()
-    except database.DATABASE_ERRORS as error:
+        state = read_state()
+        facts = read_server_facts()
+    except DATABASE_ERRORS as error:
         cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
         yield False, f"the database can't be reached: {cause}; check DATABASE_URL, and that the server runs"
         return
@@ -67,8 +69,8 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     cure = "; add sslmode=require to DATABASE_URL" if needs_tls and not facts.uses_tls else ""
     yield not cure, f"TLS: {'on' if facts.uses_tls else 'off'}{'' if needs_tls else ', on this machine'}{cure}"
 
-    fault = fault_of(state)
-    yield fault is None, fault or f"the schema is at migration {state.migration}"
+    reason = reason_not_ready(state)
+    yield reason is None, reason or f"the schema is at migration {state.migration}"
     if config["ROW_SECURITY"]:
         cure = "" if state.role_is_bound else "; give the service a role that is no superuser and has no BYPASSRLS"
         yield state.role_is_bound, f"row security binds the role {facts.role}: {state.role_is_bound}{cure}"

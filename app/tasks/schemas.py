@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, fields
 
 from app.tasks.models import DESCRIPTION_MAX, TITLE_MAX, USER_ID_MAX
-from app.web.fields import Boolean, Length, RequestSchema, String, TrimmedString
+from app.web.fields import Boolean, Length, RequestSchema, String, trim
 
 CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f"  # The general category Cc of Unicode.
 NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
@@ -40,11 +40,12 @@ LOCATION = {
 }
 
 
-def title_field(**kwargs: Any) -> TrimmedString:
+def title_field(**kwargs: Any) -> String:
     """Return the field for a title, whose surrounding white space does not count."""
     about = "What is to be done. Surrounding white space is trimmed, and does not count."
-    return TrimmedString(
+    return String(
         Length(1, TITLE_MAX),
+        pre_load=trim,
         metadata={"description": about, "pattern": NOT_BLANK, "example": EXAMPLE["title"]},
         **kwargs,
     )

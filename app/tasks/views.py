@@ -17,7 +17,7 @@ from app.tasks.schemas import (
     TaskChanges,
     TaskSchema,
 )
-from app.web.openapi import Blueprint
+from app.web.blueprint import Blueprint
 
 DELETED = {"message": "Task deleted successfully"}
 

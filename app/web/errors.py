@@ -1,7 +1,7 @@
-"""The domain's exceptions, and every error body there is. All of them are JSON with the one member `detail`."""
+"""The body and headers of every error, for every resource. All bodies are JSON with the one member `detail`."""
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from flask import Flask, Response
 from werkzeug.exceptions import (
@@ -12,8 +12,17 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from app.database.session import DATABASE_ERRORS, is_unavailable
-from app.telemetry.requests import note_database_error
+from app.database.failures import DATABASE_ERRORS, is_unavailable
+from app.exceptions import (
+    AccessForbidden,
+    InvalidRequest,
+    InvalidToken,
+    KeysUnavailable,
+    NotAuthenticated,
+    TaskNotFound,
+    TokenExpired,
+)
+from app.telemetry.metrics import note_database_error
 from app.web.json import JSONResponse
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back
@@ -29,51 +38,6 @@ TASK_NOT_FOUND = "Task not found"
 ACCESS_FORBIDDEN = "Access forbidden"
 
 logger = logging.getLogger("app.errors")
-
-
-class TaskNotFound(Exception):
-    """The user has no task with this id."""
-
-    def __init__(self, task_id: str) -> None:
-        super().__init__(task_id)
-        self.task_id = task_id
-
-
-class NotAuthenticated(Exception):
-    """There is no bearer token."""
-
-
-class InvalidToken(Exception):
-    """There is a token, and it is not good."""
-
-
-class TokenExpired(Exception):
-    """There is a token that was good once."""
-
-
-class AccessForbidden(Exception):
-    """The token is good, and another user's."""
-
-
-class KeysUnavailable(Exception):
-    """There is no key by which a token could be checked."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong with what was sent: the way to it, and what it is called."""
-
-    loc: tuple[str, ...]
-    msg: str
-    type: str
-
-
-class InvalidRequest(Exception):
-    """What was sent breaks the contract, in all these ways."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__(faults)
-        self.faults = faults
 
 
 UNAUTHENTICATED: dict[type[Exception], str] = {
@@ -108,12 +72,12 @@ def unauthenticated(error: NotAuthenticated | InvalidToken | TokenExpired) -> Re
 
 
 def access_forbidden(error: AccessForbidden) -> Response:
-    """403: the tasks of another user."""
+    """403: the token is another user's."""
     return error_response(403, ACCESS_FORBIDDEN)
 
 
 def keys_unavailable(error: KeysUnavailable) -> Response:
-    """503: nobody can be told from anybody else right now."""
+    """503: the issuer's keys can't be fetched, so no token can be verified."""
     return http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
 
 

@@ -1,21 +1,10 @@
-"""marshmallow, taught the contract's vocabulary: every message carries the `type` that a client sees."""
+"""marshmallow in the contract's vocabulary: each of its messages carries the `type` and `msg` that a client sees."""
 
 import re
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
-from flask import Request, current_app, g, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
-
-from app.web.errors import Fault, InvalidRequest
-
-METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
-CHUNK = 64 * 1024  # bytes
-DISCARDED_AT_MOST = 16 * 1024 * 1024  # bytes
-REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,7 @@ class Length(validate.Length):
         return value
 
 
-class Without(validate.Validator):
+class Forbids(validate.Validator):
     """The string has no character of a class, which is given as in a regular expression."""
 
     def __init__(self, characters: str) -> None:
@@ -84,14 +73,12 @@ class String(fields.String):
     default_error_messages = {"required": [MISSING], "null": [NULL], "invalid": [NOT_A_STRING]}
 
     def __init__(self, length: Length, forbidden: str = r"\x00", **kwargs: Any) -> None:
-        super().__init__(validate=[length, Without(forbidden)], **kwargs)
+        super().__init__(validate=[length, Forbids(forbidden)], **kwargs)
 
 
-class TrimmedString(String):
-    """A string whose surrounding white space does not count."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        return super()._deserialize(value, attr, data, **kwargs).strip()
+def trim(value: Any) -> Any:
+    """Take the surrounding white space off a string: a hook for `pre_load`, so that lengths count what is left."""
+    return value.strip() if isinstance(value, str) else value
 
 
 class Boolean(fields.Boolean):
@@ -113,113 +100,3 @@ class RequestSchema(Schema):
 
     class Meta:
         unknown = EXCLUDE
-
-
-def faults(location: str, messages: Mapping[str, Any]) -> list[Fault]:
-    """Turn marshmallow's messages into faults of that part of the request, which may itself be the faulty thing."""
-    return [
-        Fault((location,) if field == "_schema" else (location, field), message.msg, message.type)
-        for field, of_field in messages.items()
-        for message in of_field
-    ]
-
-
-def check_path(path_fields: Mapping[str, String]) -> None:
-    """Check the variables of the path that have a field here, before the view runs.
-
-    Raises `InvalidRequest`, unless there is a body too: then `read_body` does, so that all faults are told at once.
-    """
-    path: Mapping[str, str] = request.view_args or {}
-    found = [fault for name, field in path_fields.items() for fault in _path_faults(path, name, field)]
-    if found and request.method not in METHODS_WITH_BODY:
-        raise InvalidRequest(found)
-    if found:
-        g.path_faults = found
-
-
-def _path_faults(path: Mapping[str, str], name: str, field: String) -> list[Fault]:
-    value = path[name]
-    if REPLACEMENT_CHARACTER in value and not _is_utf8(request.environ["PATH_INFO"]):
-        return faults("path", {name: [FORBIDDEN_CHARACTER]})
-    try:
-        field.deserialize(value)
-    except ValidationError as error:
-        return faults("path", {name: error.messages})
-    return []
-
-
-def _is_utf8(wsgi_string: str) -> bool:
-    """Tell whether the bytes behind a string of the WSGI environment (PEP 3333) are UTF-8."""
-    try:
-        wsgi_string.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def read_body(schema: RequestSchema) -> dict[str, Any]:
-    """Return the JSON body of the request, checked; an empty one where there is none and none is required.
-
-    Raises `InvalidRequest` with all faults of the request, those of the path first, `RequestEntityTooLarge` or
-    `UnsupportedMediaType`.
-    """
-    path_faults = g.get("path_faults", [])
-    req: Request = request._get_current_object()  # type: ignore[attr-defined]
-    try:
-        sent = _read(req)
-        body: dict[str, Any] = schema.load(_decoded(req, sent)) if sent or schema.body_required else {}
-    except ValidationError as error:
-        raise InvalidRequest(path_faults + faults("body", error.messages_dict)) from error
-    if path_faults:
-        raise InvalidRequest(path_faults)
-    return body
-
-
-def _decoded(req: Request, sent: bytes) -> Any:
-    if sent and not _is_json(req):
-        raise UnsupportedMediaType()
-    try:
-        return current_app.json.loads(sent)
-    except ValueError as error:
-        raise _not_json() from error
-
-
-def _not_json() -> ValidationError:
-    return ValidationError({"_schema": [NOT_JSON]})
-
-
-def _read(req: Request) -> bytes:
-    """Return the whole body.
-
-    Read from the server itself: werkzeug cuts a body in chunks at the limit, and takes what came before the connection
-    broke for all of it.
-    """
-    stream, length = req.environ["wsgi.input"], req.content_length
-    if length is None and not req.environ.get("wsgi.input_terminated"):
-        return b""
-    most = current_app.config["MAX_CONTENT_LENGTH"]
-    try:
-        body: bytes = stream.read(min(length, most + 1) if length is not None else most + 1)
-    except Exception as error:  # Servers differ in what they raise for a body that breaks off or is badly chunked.
-        raise _not_json() from error
-    if len(body) > most:
-        _discard(stream)
-        raise RequestEntityTooLarge()
-    if length is not None and len(body) < length:
-        raise _not_json()
-    return body
-
-
-def _discard(stream: IO[bytes]) -> None:
-    """Read on, within reason: a client that is still sending when the connection closes may never see the answer."""
-    with suppress(Exception):  # What nobody wants can't be wrong.
-        for _ in range(DISCARDED_AT_MOST // CHUNK):
-            if not stream.read(CHUNK):
-                break
-
-
-def _is_json(req: Request) -> bool:
-    if req.content_type == "application/json":  # As nearly everybody says it, and nothing to be taken apart.
-        return True
-    charset = req.mimetype_params.get("charset", "utf-8")
-    return req.mimetype == "application/json" and charset.lower() in ("utf-8", "utf8")

@@ -1,8 +1,4 @@
-"""Headers that concern browsers and proxies: who may read the answers, and what a page of ours may do."""
-
-from collections.abc import Iterable
-from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+"""Headers for browsers and proxies: which pages may read the answers, and what our own pages may load."""
 
 from flask import Flask
 from flask_cors import CORS
@@ -10,8 +6,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 PREFLIGHT_MAX_AGE = 7200  # seconds, the most that Chromium keeps
 
-# The pages of the documentation load nothing from elsewhere; both style themselves from scripts, ReDoc searches in a
-# worker. `data:` is where Swagger UI keeps its pictures.
+# The documentation pages load nothing from other sites. Both set styles from scripts, ReDoc searches in a worker, and
+# Swagger UI has its pictures in `data:` URLs.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -36,8 +32,7 @@ API_HEADERS = [*SECURITY_HEADERS, ("Cache-Control", "no-store")]
 
 
 def init_app(app: Flask) -> None:
-    """Have the application send these headers, and trust as many proxies as the settings say."""
-    app.wsgi_app = _secured(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    """Let the configured origins call the API, and trust as many proxies as the settings say."""
     if app.config["CORS_ORIGINS"]:
         CORS(
             app,
@@ -52,15 +47,6 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
 
 
-def _secured(app: WSGIApplication) -> WSGIApplication:
-    """Wrap a WSGI application (PEP 3333) so that every answer has the headers that never change."""
-
-    def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        constant = API_HEADERS if environ["PATH_INFO"].startswith("/api/") else SECURITY_HEADERS
-
-        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            return start_response(status, headers + constant, *exc_info)
-
-        return app(environ, start)
-
-    return secured
+def constant_headers(path: str) -> list[tuple[str, str]]:
+    """Return the headers that every answer on this path has."""
+    return API_HEADERS if path.startswith("/api/") else SECURITY_HEADERS

@@ -1,15 +1,16 @@
-"""What the service says of itself: who it is, and how it is."""
+"""The service itself: its name and links, its health, its metrics."""
 
 from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.database.readiness import fault_of, state_in_time
+from app.database.readiness import read_state_in_time, reason_not_ready
+from app.telemetry.metrics import render_metrics
+from app.web.blueprint import Blueprint
 from app.web.errors import RETRY_AFTER, http_error
-from app.web.openapi import TITLE, VERSION, Blueprint
+from app.web.openapi import TITLE, VERSION
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 
@@ -27,7 +28,7 @@ LINKS = {
 
 
 class ServiceSchema(Schema):
-    """Who the service is."""
+    """Name, version and links."""
 
     name = fields.String(required=True, metadata={"example": TITLE})
     version = fields.String(required=True, metadata={"example": VERSION})
@@ -35,13 +36,13 @@ class ServiceSchema(Schema):
 
 
 class StatusSchema(Schema):
-    """How the service is."""
+    """That the process answers."""
 
     status = fields.String(required=True)
 
 
 class ReadinessSchema(StatusSchema):
-    """How the service and its database are."""
+    """That the database is prepared, and whether it keeps the users apart."""
 
     row_security = fields.String(required=True, metadata={"enum": ROW_SECURITY})
 
@@ -71,11 +72,11 @@ def ready() -> ResponseReturnValue:
     `row_security` tells whether the database itself keeps users apart: `enforced`; `unbound`, as the role in use is
     above it; or `off`.
     """
-    state = state_in_time(DEADLINE)
-    fault = "the database does not answer" if state is None else fault_of(state)
-    if state is None or fault is not None:
+    state = read_state_in_time(DEADLINE)
+    reason = "the database does not answer" if state is None else reason_not_ready(state)
+    if state is None or reason is not None:
         response = http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
-        response.headers["X-Failed-Check"] = fault
+        response.headers["X-Failed-Check"] = reason
         return response
     enforced = ENFORCED if state.role_is_bound else UNBOUND
     return {"status": "ready", "row_security": enforced if state.row_security else OFF}
@@ -85,9 +86,4 @@ def ready() -> ResponseReturnValue:
 @blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
 def metrics() -> ResponseReturnValue:
     """Return the metrics of all workers, for Prometheus."""
-    registry = CollectorRegistry()
-    try:
-        MultiProcessCollector(registry)
-    except ValueError:  # One process alone, as with `flask run`.
-        registry = REGISTRY
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(render_metrics(), content_type=CONTENT_TYPE_PLAIN_0_0_4)

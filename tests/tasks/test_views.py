@@ -7,6 +7,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.faults import (
+    CHARACTER,
+    EMPTY,
+    MISSING,
+    NOT_A_BOOLEAN,
+    NOT_A_STRING,
+    NOT_AN_OBJECT,
+    NULL,
+    fault,
+    too_long,
+)
 from tests.service import Client, Tasks
 
 FIELDS = {"id", "user_id", "title", "description", "completed", "created_at", "updated_at"}
@@ -14,22 +25,6 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 NOT_FOUND = b'{"detail":"Task not found"}'
 
 refused_by_nginx = pytest.mark.not_through_nginx("nginx answers 400 to %00, and 405 to TRACE, by itself")
-
-MISSING = {"msg": "field required", "type": "value_error.missing"}
-NULL = {"msg": "none is not an allowed value", "type": "type_error.none.not_allowed"}
-NOT_A_STRING = {"msg": "str type expected", "type": "type_error.str"}
-NOT_A_BOOLEAN = {"msg": "value is not a valid boolean", "type": "value_error.strictbool"}
-NOT_AN_OBJECT = {"msg": "value is not a valid dict", "type": "type_error.dict"}
-CHARACTER = {"msg": "string contains a character that is not allowed", "type": "value_error.str.character"}
-EMPTY = {"msg": "ensure this value has at least 1 characters", "type": "value_error.any_str.min_length"}
-
-
-def too_long(limit: int) -> dict[str, str]:
-    return {"msg": f"ensure this value has at most {limit} characters", "type": "value_error.any_str.max_length"}
-
-
-def fault(*loc: str, **what: str) -> dict[str, Any]:
-    return {"loc": list(loc), **what}
 
 
 def time(text: str) -> datetime:

@@ -1,0 +1,63 @@
+"""The engine of SQLAlchemy: driver, autocommit, timeouts, and the pool of connections."""
+
+import select
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+
+from app.database import embedded
+from app.extensions import db
+
+POOL_TIMEOUT = 5  # seconds that a request waits for a connection of the pool
+# Parameters of libpq. They bound each wait for a server that no longer answers. How long a statement may run and wait
+# for a lock is set on the role (`flask role-timeouts`), because a transaction pooler drops the settings of a session.
+CONNECT_ARGUMENTS = {
+    "application_name": "tasks-api",
+    "connect_timeout": 5,  # seconds
+    "keepalives_idle": 30,  # seconds
+    "keepalives_interval": 5,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its engine: one connection for each thread, each statement committed by itself."""
+    url = app.config["DATABASE_URL"] or embedded.url_of_running(Path(app.instance_path) / "postgresql")
+    app.config["SQLALCHEMY_DATABASE_URI"] = engine_url(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "isolation_level": "AUTOCOMMIT",
+        "pool_size": app.config["THREADS"] + 1,  # The last one is for the checks of readiness.
+        "max_overflow": 0,
+        "pool_timeout": POOL_TIMEOUT,
+        "use_native_hstore": False,  # Otherwise each new connection asks the catalogue for a type that is not used.
+        "connect_args": CONNECT_ARGUMENTS,
+    }
+    db.init_app(app)
+    with app.app_context():
+        event.listen(db.engine, "checkout", _require_silence)
+
+
+def engine_url(database_url: str) -> URL:
+    """Return the URL with psycopg2 as its driver, whichever of its spellings `database_url` has."""
+    return make_url(database_url).set(drivername="postgresql+psycopg2")
+
+
+def is_readable(connection: Any) -> bool:
+    """Tell whether an idle connection has ended, at the price of one poll(2) instead of a round trip.
+
+    A server sends nothing to an idle client except the end of the connection, or a notice that it is near.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _require_silence(dbapi_connection: Any, *_: object) -> None:
+    """Have the pool replace a connection that has ended."""
+    if is_readable(dbapi_connection):
+        raise DisconnectionError("the server has closed this connection")

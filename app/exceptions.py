@@ -1,0 +1,48 @@
+"""What can go wrong, in the words of the domain. `app.web.errors` turns each of these into an answer."""
+
+from dataclasses import dataclass
+
+
+class TaskNotFound(Exception):
+    """The user has no task with this id."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(task_id)
+        self.task_id = task_id
+
+
+class NotAuthenticated(Exception):
+    """The request has no bearer token."""
+
+
+class InvalidToken(Exception):
+    """The request has a bearer token that is forged, malformed, not yet valid, or for another service."""
+
+
+class TokenExpired(Exception):
+    """The request has a bearer token whose time is over."""
+
+
+class AccessForbidden(Exception):
+    """The token is valid, but its subject is another user."""
+
+
+class KeysUnavailable(Exception):
+    """The issuer's keys can't be fetched, so no token can be verified."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a request: where it is, the sentence for people, and the word for programs."""
+
+    loc: tuple[str, ...]
+    msg: str
+    type: str
+
+
+class InvalidRequest(Exception):
+    """The request breaks the contract, in all these ways."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(faults)
+        self.faults = faults

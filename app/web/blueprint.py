@@ -1,0 +1,91 @@
+"""flask-smorest's blueprint, used for documents only: what it would do around each request is left out."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+import flask_smorest
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from app.web.fields import String
+from app.web.input import check_path, read_body
+from config import OPEN
+
+View = Callable[..., ResponseReturnValue]
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose views answer all errors as the contract has them, and are documented so.
+
+    `path_fields` are the variables of the URL that a client may get wrong.
+    """
+
+    def __init__(self, *args: Any, path_fields: Mapping[str, String] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.path_fields = path_fields or {}
+        self._prepare_doc_cbks.append(self._prepare_errors_doc)
+        if self.path_fields:
+            self.before_request(lambda: check_path(self.path_fields))
+
+    def arguments(self, schema: Any, **kwargs: Any) -> Any:
+        """Read the body by this `RequestSchema`, and give it to the view as its first argument."""
+        document = _only_document(super().arguments(schema, required=schema.body_required, **kwargs))
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def with_body(**path: str) -> ResponseReturnValue:
+                return view(read_body(schema), **path)
+
+            return document(with_body)
+
+        return decorator
+
+    def response(self, *args: Any, **kwargs: Any) -> Any:
+        """Document what the view returns; Flask sends it, by our JSON provider."""
+        return _only_document(super().response(*args, **kwargs))
+
+    def alt_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Document what else a client may get."""
+        return _only_document(super().alt_response(*args, **kwargs))
+
+    def register_views_in_doc(self, api: Any, app: Any, spec: Any, *, name: str, parameters: Any) -> None:
+        """Describe the views, and the variables of the path by the fields that check them."""
+        described = [
+            {
+                "in": "path",
+                "name": name,
+                "description": field.metadata["description"],
+                "schema": api.ma_plugin.converter.field2property(field),
+            }
+            for name, field in self.path_fields.items()
+        ]
+        super().register_views_in_doc(api, app, spec, name=name, parameters=described + (parameters or []))
+
+    def _store_endpoint_docs(self, endpoint: str, obj: Any, *args: Any, **kwargs: Any) -> None:
+        super()._store_endpoint_docs(endpoint, obj, *args, **kwargs)
+        for name, doc in self._docs[endpoint].items():
+            if name != "parameters":
+                doc.setdefault("manual_doc", {})["operationId"] = endpoint
+
+    def _prepare_errors_doc(self, doc: dict[str, Any], doc_info: object, *, app: Flask, **_: object) -> dict[str, Any]:
+        responses = doc.setdefault("responses", {})
+        if app.config["AUTH_MODE"] != OPEN and (self.url_prefix or "").startswith("/api"):
+            doc["security"] = [{"bearer": []}]
+            responses.update({401: "Unauthenticated", 403: "AccessForbidden"})
+        if "requestBody" in doc:
+            responses.update({413: "RequestBodyTooLarge", 415: "UnsupportedMediaType"})
+        if self.path_fields:
+            responses.update({422: "InvalidRequest", 503: "ServiceUnavailable"})
+        responses[500] = "InternalServerError"
+        return doc
+
+
+def _only_document(decorator: Callable[[View], View]) -> Callable[[View], View]:
+    """Take from a decorator of flask-smorest what it documents, and not what it would do around each request."""
+
+    def document(view: View) -> View:
+        view._apidoc = decorator(view)._apidoc  # type: ignore[attr-defined]
+        return view
+
+    return document
