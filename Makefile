@@ -19,13 +19,13 @@ test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
 
 test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
-	@$(BIN) pytest -m "not faults" --stack tests/test_stack.py tests/tasks tests/test_hostile.py tests/test_openapi.py tests/test_health.py $(ARGS)
+	@$(BIN) pytest -m "not faults" --stack tests/contract tests/deploy $(ARGS)
 
 test-partitions: .venv/installed  ## Run the API's tests on a table in hash partitions, as docs/scaling.md makes them.
-	@$(BIN) pytest -m "not faults" --partitions tests/test_distribution.py tests/tasks tests/test_hostile.py tests/test_openapi.py tests/test_health.py tests/test_row_security.py $(ARGS)
+	@$(BIN) pytest -m "not faults" --partitions tests/contract tests/tasks $(ARGS)
 
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
-	@$(BIN) pytest -n 0 -s -m faults tests/test_faults.py $(ARGS)
+	@$(BIN) pytest -n 0 -s -m faults tests/deploy/test_faults.py $(ARGS)
 
 bench: .venv/bench-installed $(PEERS)/.venv/installed $(PEERS)/fastify_pg/node_modules/installed  ## Measure the service beside others, with wrk; it takes most of an hour.
 	@$(BIN) benchmarks.bench $(ARGS)

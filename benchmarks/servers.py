@@ -20,7 +20,7 @@ import requests
 
 from app.database.embedded import ROLE, SUPERUSER
 from benchmarks.seed import Database
-from tests.service import ROOT, environment, wait_for
+from tests.support.service import ROOT, environment, wait_for
 
 PEERS = Path(__file__).parent / "peers"
 PEERS_VENV = PEERS / ".venv"

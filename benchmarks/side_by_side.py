@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.database.embedded import EmbeddedServer
-from tests.service import Client, flask, running
+from tests.support.service import Client, flask, running
 
 ROUNDS = 20
 REQUESTS = 300  # in a round, of each

@@ -13,8 +13,8 @@ from app import create_app
 from app.database.embedded import EmbeddedServer
 from app.extensions import db
 from config import Config
-from tests.service import Client, Tasks, partition, running
-from tests.stack import Stack
+from tests.support.service import Client, Tasks, partition, running
+from tests.support.stack import Stack
 
 # A failure must come back in the next run; and a machine under load is no fault of the code.
 settings.register_profile("tasks", derandomize=True, deadline=None)

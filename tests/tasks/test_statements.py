@@ -31,9 +31,9 @@ from app.extensions import db
 from app.tasks import statements
 from app.tasks.models import Task
 from config import Config
-from tests import stack as stack_module
-from tests.service import REQUESTS, ROOT, Service, command, documented, migrate, partition, running, wait_for
-from tests.stack import MISSING, Stack, free_port
+from tests.support import stack as stack_module
+from tests.support.service import REQUESTS, ROOT, Service, command, documented, migrate, partition, running, wait_for
+from tests.support.stack import MISSING, Stack, free_port
 
 PARTITIONS = 16
 PARENT = "public.tasks"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service import Client
-from tests.stack import MISSING, Stack
+from tests.support.service import Client
+from tests.support.stack import MISSING, Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")]
 

@@ -12,7 +12,7 @@ import pytest
 from app.database.embedded import SUPERUSER, EmbeddedServer
 from app.tasks.statements import LIST
 from config import StartError
-from tests.service import Service, copy_of_the_project, flask, migrate, wait_for
+from tests.support.service import Service, copy_of_the_project, flask, migrate, wait_for
 
 
 def postmasters(directory: Path) -> list[int]:

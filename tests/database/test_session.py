@@ -28,7 +28,7 @@ from app.extensions import db
 from app.tasks import repository
 from app.tasks.statements import GET, SET_COMPLETED
 from config import Config
-from tests.service import REQUESTS, Tasks, command, flask, migrate, running, wait_for
+from tests.support.service import REQUESTS, Tasks, command, flask, migrate, running, wait_for
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])

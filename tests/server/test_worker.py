@@ -19,7 +19,7 @@ import pytest
 from flask import Flask
 
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from tests.service import ROOT, Client, Service, wait_for
+from tests.support.service import ROOT, Client, Service, wait_for
 
 PROMPT = 5  # seconds, for each answer; in vain, a thread waits for twice as long
 THREADS = 2

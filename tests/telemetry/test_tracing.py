@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from tests.service import Service, wait_for
+from tests.support.service import Service, wait_for
 
 INSTRUMENT = (
     str(Path(sys.executable).with_name("opentelemetry-instrument")),

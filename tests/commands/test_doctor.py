@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from tests.service import command, copy_of_the_project, flask, migrate
+from tests.support.service import command, copy_of_the_project, flask, migrate
 
 
 def findings(**settings: Any) -> tuple[int, str]:

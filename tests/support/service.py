@@ -23,7 +23,7 @@ from app.database.embedded import DEFAULT_VERSION, binaries
 from app.extensions import db
 from config import Config
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 SOURCES = ("app", "migrations", "config.py", "gunicorn.conf.py", "wsgi.py", ".flaskenv")
 LISTENING = re.compile(r"Listening at: (http://\S+)")
 DEADLINE = 60  # seconds, for whatever a test waits for

@@ -21,7 +21,7 @@ from app.extensions import db
 from app.server.start import require_readiness
 from app.tasks import repository, statements
 from config import Config, StartError
-from tests.service import command, migrate, running
+from tests.support.service import command, migrate, running
 
 STATEMENTS = statements.ALL
 

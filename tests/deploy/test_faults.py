@@ -17,9 +17,9 @@ import psycopg2
 import pytest
 
 from app.database.embedded import SUPERUSER
-from tests.load import load
-from tests.service import wait_for
-from tests.stack import MISSING, Stack
+from tests.support.load import load
+from tests.support.service import wait_for
+from tests.support.stack import MISSING, Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")]
 

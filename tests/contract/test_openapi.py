@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from jsonschema_rs import validator_for
 
-from tests.service import ROOT, Client, Tasks
+from tests.support.service import ROOT, Client, Tasks
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 
 from app.telemetry.logs import JSONFormatter, TerminalFormatter
-from tests.service import Client, Service, wait_for
+from tests.support.service import Client, Service, wait_for
 
 
 class Observed:

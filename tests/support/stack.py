@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.database.embedded import EmbeddedServer
-from tests.service import ROOT, Client, Service, command, migrate, wait_for
+from tests.support.service import ROOT, Client, Service, command, migrate, wait_for
 
 PASSWORD = "of the tests only"
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"

@@ -11,7 +11,7 @@ from flask import Flask, request
 from app import create_app
 from app.web.headers import SECURITY_HEADERS
 from config import Config
-from tests.service import Client, running, wait_for
+from tests.support.service import Client, running, wait_for
 
 ORIGIN = "https://app.example.com"
 

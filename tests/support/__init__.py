@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: the real service, clients of it, and everything around it."""
