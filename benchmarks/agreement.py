@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.seed import Database
 from benchmarks.servers import OURS, Running, Server, running
-from tests.support.service import Client
+from tests.support.client import Client
 
 ALICE, BOB = "alice", "bob"
 UNKNOWN = "/019be525-857b-774b-8b5e-5d2f8a6c3e10"

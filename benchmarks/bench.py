@@ -36,7 +36,7 @@ from benchmarks.servers import (
     has_node,
     running,
 )
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 
 MOST_PER_SECOND = 15_000  # requests that are prepared for wrk; it sends them again where they do not last.
 WARM_UP = (16, 1)  # connections, seconds

@@ -21,7 +21,7 @@ from app.database.statement import Statement
 from app.tasks import statements
 from app.tasks.models import Task
 from benchmarks.seed import TASKS, Database
-from tests.support.service import flask
+from tests.support.commands import flask
 
 SMALL = "small"  # the other database
 SMALLEST = 10_000

@@ -34,7 +34,9 @@ from benchmarks.operations import MIX, Request
 from benchmarks.scale_report import Length, Memory, Results, Start, Step, Timing, results_of
 from benchmarks.seed import TASKS
 from benchmarks.servers import OURS, PYTHON, WORKERS, Running, end_when_told, running
-from tests.support.service import ROOT, Service, environment, wait_for
+from tests.support.project import ROOT, environment
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 BYTES = 700  # of disk for each task, at most: half of them for the table, half for the log that its loading writes
 # Every so many tasks there is one to be deleted, which nobody else asks for. As many are created as are deleted, so

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from tests.support.service import flask
+from tests.support.commands import flask
 
 USERS = 1_000  # user-0, user-1, ...
 TASKS = 100  # of each of them

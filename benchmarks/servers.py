@@ -20,7 +20,8 @@ import requests
 
 from app.database.embedded import ROLE, SUPERUSER
 from benchmarks.seed import Database
-from tests.support.service import ROOT, environment, wait_for
+from tests.support.project import ROOT, environment
+from tests.support.waiting import wait_for
 
 PEERS = Path(__file__).parent / "peers"
 PEERS_VENV = PEERS / ".venv"

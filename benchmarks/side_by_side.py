@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from app.database.embedded import EmbeddedServer
-from tests.support.service import Client, flask, running
+from tests.support.client import Client
+from tests.support.commands import flask
+from tests.support.service import running
 
 ROUNDS = 20
 REQUESTS = 300  # in a round, of each

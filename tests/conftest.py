@@ -13,7 +13,9 @@ from app import create_app
 from app.database.embedded import EmbeddedServer
 from app.extensions import db
 from config import Config
-from tests.support.service import Client, Tasks, partition, running
+from tests.support.client import Client, Tasks
+from tests.support.databases import partition
+from tests.support.service import running
 from tests.support.stack import Stack
 
 # A failure must come back in the next run; and a machine under load is no fault of the code.

@@ -10,7 +10,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from app.database.readiness import MIGRATIONS
-from tests.support.service import ROOT, SOURCES
+from tests.support.project import ROOT, SOURCES
 
 FILES = sorted((ROOT / "app").rglob("*.py"))
 # The factory knows every room: to import any part of `app` runs it, so it is no step on the way from one to another.

@@ -12,7 +12,7 @@ from app.auth import keys
 from app.auth.keys import KeySet, usable_keys
 from app.exceptions import KeysUnavailable
 from tests.support.issuer import Issuer, issuing, private_key, public_jwk
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 
 BAD = ["500", "garbage", "nested", "not a set", "empty", "10 MB", "redirect", "hang up"]
 OLD, NEW = (public_jwk(private_key("EdDSA"), "EdDSA", kid=name) for name in ("old", "new"))

@@ -24,8 +24,10 @@ from jwt.utils import base64url_encode
 from app import create_app
 from app.auth.exposure import require_privacy
 from config import Config, StartError
+from tests.support.client import Client
+from tests.support.commands import flask
 from tests.support.issuer import SECRET, Issuer, claims, issuing, private_key, public_jwk, token
-from tests.support.service import Client, Service, flask, running
+from tests.support.service import Service, running
 
 NOWHERE = "postgresql://nobody@127.0.0.1:9/nothing"  # Whoever is refused must not get as far as the database.
 

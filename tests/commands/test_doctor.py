@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from tests.support.service import command, copy_of_the_project, flask, migrate
+from tests.support.commands import command, flask
+from tests.support.databases import migrate
+from tests.support.project import copy_of_the_project
 
 
 def findings(**settings: Any) -> tuple[int, str]:

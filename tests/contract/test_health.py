@@ -1,6 +1,6 @@
 """What the service says of itself."""
 
-from tests.support.service import Client
+from tests.support.client import Client
 
 
 def test_the_index_has_name_version_and_links_that_work(client: Client) -> None:

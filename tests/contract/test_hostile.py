@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.client import Client, Tasks
 from tests.support.faults import NOT_A_STRING, NOT_AN_OBJECT, fault
-from tests.support.service import DEADLINE, Client, Tasks
+from tests.support.waiting import DEADLINE
 
 JSON = {"Content-Type": "application/json"}
 INVALID_JSON = fault("body", msg="invalid JSON", type="value_error.jsondecode")

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
-from tests.support.service import Client
+from tests.support.client import Client
 
 # What PostgreSQL can store, and JSON can say: no NUL, no surrogates.
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))

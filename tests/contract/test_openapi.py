@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 from jsonschema_rs import validator_for
 
-from tests.support.service import ROOT, Client, Tasks
+from tests.support.client import Client, Tasks
+from tests.support.project import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.service import Client, Tasks
+from tests.support.client import Client, Tasks
 
 CLIENTS = 20
 

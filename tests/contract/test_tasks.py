@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.support.client import Client, Tasks
 from tests.support.faults import (
     CHARACTER,
     EMPTY,
@@ -18,7 +19,6 @@ from tests.support.faults import (
     fault,
     too_long,
 )
-from tests.support.service import Client, Tasks
 
 FIELDS = {"id", "user_id", "title", "description", "completed", "created_at", "updated_at"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

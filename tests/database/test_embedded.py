@@ -12,7 +12,11 @@ import pytest
 from app.database.embedded import SUPERUSER, EmbeddedServer
 from app.tasks.statements import LIST
 from config import StartError
-from tests.support.service import Service, copy_of_the_project, flask, migrate, wait_for
+from tests.support.commands import flask
+from tests.support.databases import migrate
+from tests.support.project import copy_of_the_project
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 
 def postmasters(directory: Path) -> list[int]:

@@ -28,7 +28,11 @@ from app.extensions import db
 from app.tasks import repository
 from app.tasks.statements import GET, SET_COMPLETED
 from config import Config
-from tests.support.service import REQUESTS, Tasks, command, flask, migrate, running, wait_for
+from tests.support.client import REQUESTS, Tasks
+from tests.support.commands import command, flask
+from tests.support.databases import migrate
+from tests.support.service import running
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])

@@ -18,8 +18,8 @@ import pytest
 
 from app.database.embedded import SUPERUSER
 from tests.support.load import load
-from tests.support.service import wait_for
 from tests.support.stack import MISSING, Stack
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")]
 

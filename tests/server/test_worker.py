@@ -19,7 +19,10 @@ import pytest
 from flask import Flask
 
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from tests.support.service import ROOT, Client, Service, wait_for
+from tests.support.client import Client
+from tests.support.project import ROOT
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 PROMPT = 5  # seconds, for each answer; in vain, a thread waits for twice as long
 THREADS = 2

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import requests
 
-from tests.support.service import Client, Tasks
+from tests.support.client import Client, Tasks
 
 # Beside success: what the contract has for a database, or a service, that is away for a while.
 UNAVAILABLE = (503, b'{"detail":"Service temporarily unavailable"}')

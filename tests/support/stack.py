@@ -17,7 +17,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.database.embedded import EmbeddedServer
-from tests.support.service import ROOT, Client, Service, command, migrate, wait_for
+from tests.support.client import Client
+from tests.support.commands import command
+from tests.support.databases import migrate
+from tests.support.project import ROOT
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 PASSWORD = "of the tests only"
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"

@@ -21,7 +21,9 @@ from app.extensions import db
 from app.server.start import require_readiness
 from app.tasks import repository, statements
 from config import Config, StartError
-from tests.support.service import command, migrate, running
+from tests.support.commands import command
+from tests.support.databases import migrate
+from tests.support.service import running
 
 STATEMENTS = statements.ALL
 

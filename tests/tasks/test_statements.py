@@ -32,8 +32,13 @@ from app.tasks import statements
 from app.tasks.models import Task
 from config import Config
 from tests.support import stack as stack_module
-from tests.support.service import REQUESTS, ROOT, Service, command, documented, migrate, partition, running, wait_for
+from tests.support.client import REQUESTS
+from tests.support.commands import command
+from tests.support.databases import migrate, partition
+from tests.support.project import ROOT, documented
+from tests.support.service import Service, running
 from tests.support.stack import MISSING, Stack, free_port
+from tests.support.waiting import wait_for
 
 PARTITIONS = 16
 PARENT = "public.tasks"

@@ -14,7 +14,9 @@ import pytest
 from flask import Flask
 
 from app.telemetry.logs import JSONFormatter, TerminalFormatter
-from tests.support.service import Client, Service, wait_for
+from tests.support.client import Client
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 
 class Observed:

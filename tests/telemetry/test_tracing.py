@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import Flask
 
-from tests.support.service import Service, wait_for
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 INSTRUMENT = (
     str(Path(sys.executable).with_name("opentelemetry-instrument")),

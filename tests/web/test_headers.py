@@ -11,7 +11,9 @@ from flask import Flask, request
 from app import create_app
 from app.web.headers import SECURITY_HEADERS
 from config import Config
-from tests.support.service import Client, running, wait_for
+from tests.support.client import Client
+from tests.support.service import running
+from tests.support.waiting import wait_for
 
 ORIGIN = "https://app.example.com"
 

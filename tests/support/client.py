@@ -1,0 +1,82 @@
+"""A client that speaks HTTP to a service, and knows nothing else of it."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from tests.support.waiting import DEADLINE
+
+
+class Client:
+    """A user's tasks over HTTP. A path begins below `/api/{user_id}/tasks`, unless `absolute`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        return self.session.request(method, self.url + path, timeout=DEADLINE, allow_redirects=False, **kwargs)
+
+    def get(self, path: str) -> requests.Response:
+        return self.request("GET", path)
+
+    def of(self, user_id: str) -> "Tasks":
+        """Return the tasks of that user."""
+        return Tasks(self, user_id)
+
+
+class Tasks:
+    """The six endpoints, for one user."""
+
+    def __init__(self, client: Client, user_id: str) -> None:
+        self.client = client
+        self.user_id = user_id
+        self.path = f"/api/{quote(user_id, safe='')}/tasks"
+
+    def list_tasks(self) -> requests.Response:
+        return self.client.request("GET", self.path)
+
+    def post(self, body: Any) -> requests.Response:
+        return self.client.request("POST", self.path, json=body)
+
+    def get(self, task_id: str) -> requests.Response:
+        return self.client.request("GET", f"{self.path}/{task_id}")
+
+    def put(self, task_id: str, body: Any) -> requests.Response:
+        return self.client.request("PUT", f"{self.path}/{task_id}", json=body)
+
+    def complete(self, task_id: str, **kwargs: Any) -> requests.Response:
+        return self.client.request("PATCH", f"{self.path}/{task_id}/complete", **kwargs)
+
+    def delete(self, task_id: str) -> requests.Response:
+        return self.client.request("DELETE", f"{self.path}/{task_id}")
+
+    def create(self, title: str = "Buy milk", **fields: Any) -> dict[str, Any]:
+        """Create a task and return it."""
+        response = self.post({"title": title, **fields})
+        assert response.status_code == 201, response.text
+        task: dict[str, Any] = response.json()
+        return task
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return all tasks."""
+        response = self.list_tasks()
+        assert response.status_code == 200, response.text
+        tasks: list[dict[str, Any]] = response.json()
+        return tasks
+
+
+# Each kind of request once, of a user about a task.
+REQUESTS: dict[str, Callable[[Tasks, str], Any]] = {
+    "list": lambda tasks, task_id: tasks.list_tasks(),
+    "create": lambda tasks, task_id: tasks.post({"title": "Buy milk"}),
+    "read": lambda tasks, task_id: tasks.get(task_id),
+    "change": lambda tasks, task_id: tasks.put(task_id, {"title": "Changed", "description": None}),
+    "change nothing": lambda tasks, task_id: tasks.put(task_id, {}),
+    "flip": lambda tasks, task_id: tasks.complete(task_id),
+    "set": lambda tasks, task_id: tasks.complete(task_id, json={"completed": True}),
+    "delete": lambda tasks, task_id: tasks.delete(task_id),
+}
