@@ -13,8 +13,10 @@ from app import create_app
 from app.database.embedded import EmbeddedServer
 from app.extensions import db
 from config import Config
+from tests.support.authorization import Ask, asking
 from tests.support.client import Client, Tasks
 from tests.support.databases import partition
+from tests.support.issuer import SECRET
 from tests.support.service import running
 from tests.support.stack import Stack
 
@@ -80,3 +82,22 @@ def alice(client: Client) -> Tasks:
 def bob(client: Client) -> Tasks:
     """The tasks of another such user."""
     return client.of(f"bob-{uuid4()}")
+
+
+@pytest.fixture(scope="module")
+def ask() -> Ask:
+    """A function that sends a request to the application with a shared secret."""
+    return asking()
+
+
+@pytest.fixture(scope="module")
+def locked(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A real service in the mode of a shared secret."""
+    log = tmp_path_factory.mktemp("locked") / "log"
+    settings = {"DATABASE_URL": app.config["DATABASE_URL"], "AUTH_MODE": "secret", "JWT_SECRET": SECRET}
+    with running(log, **settings) as client:
+        yield client
+        written = log.read_text()
+    assert "Authentication: tokens signed with the shared secret" in written
+    assert SECRET not in written
+    assert "eyJ" not in written

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
+from jwt.utils import base64url_encode
 
 SECRET = "a shared secret of more than 32 bytes, for the tests only"
 
@@ -42,6 +43,19 @@ def claims(sub: Any = "alice", **others: Any) -> dict[str, Any]:
 def token(payload: dict[str, Any] | None = None, key: Any = SECRET, algorithm: str = "HS256", **headers: Any) -> str:
     """Sign a token."""
     return jwt.encode(payload or claims(), key, algorithm=algorithm, headers=headers)
+
+
+def raw(header: Any, payload: Any, signature: bytes = b"") -> str:
+    """Build a token of any header, payload and signature, without checking them."""
+    parts = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)]
+    return b".".join(base64url_encode(part) for part in (*parts, signature)).decode()
+
+
+def raw_signed(payload: Any) -> str:
+    """Sign any payload with the shared secret."""
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    signed = jwt.PyJWS().encode(body, SECRET, algorithm="HS256")
+    return str(signed)
 
 
 class Issuer:

@@ -1,0 +1,60 @@
+"""Who may use the service without a token, and settings that contradict each other."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from app.auth.exposure import require_privacy
+from config import Config, StartError
+from tests.support.authorization import NOWHERE
+from tests.support.commands import flask
+from tests.support.issuer import SECRET
+from tests.support.service import Service
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"AUTH_MODE": "secret"},
+        {"AUTH_MODE": "secret", "JWT_SECRET": "x" * 31},
+        {"AUTH_MODE": "jwks"},
+        {"AUTH_MODE": "open", "JWT_SECRET": SECRET},
+        {"AUTH_MODE": "open", "JWKS_URL": "https://x/y"},
+        {"AUTH_MODE": "secret", "JWT_SECRET": SECRET, "JWKS_URL": "https://x/y"},
+        {"AUTH_MODE": "jwks", "JWT_SECRET": SECRET, "JWKS_URL": "https://x/y"},
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(StartError, match="JWT_SECRET") as caught:
+        create_app(Config(DATABASE_URL=NOWHERE, **settings))
+    assert SECRET not in str(caught.value)
+
+
+def test_an_open_service_for_everybody_must_be_meant(tmp_path: Path, app: Flask) -> None:
+    service = Service(tmp_path / "log", host="0.0.0.0", DATABASE_URL=app.config["DATABASE_URL"])
+    assert service.process.wait(60) != 0
+    assert "AUTH_MODE" in service.log
+    assert "ALLOW_PUBLIC_OPEN" in service.log
+    assert "Traceback" not in service.log
+    completed = flask("run", "--host", "0.0.0.0", DATABASE_URL=app.config["DATABASE_URL"])
+    assert completed.returncode != 0
+    assert "ALLOW_PUBLIC_OPEN" in completed.stderr
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "192.0.2.1", "10.0.0.1", "example.com", "127.0.0.1.example.com"])
+def test_only_this_machine_is_private(app: Flask, host: str) -> None:
+    for private in ("127.0.0.1", "127.9.9.9", "::1", "localhost"):
+        require_privacy(app.config, [private])
+    with pytest.raises(StartError, match="ALLOW_PUBLIC_OPEN"):
+        require_privacy(app.config, ["127.0.0.1", host])
+
+
+def test_an_open_service_for_everybody_can_be_meant(tmp_path: Path, app: Flask) -> None:
+    settings = {"DATABASE_URL": app.config["DATABASE_URL"], "ALLOW_PUBLIC_OPEN": "true"}
+    service = Service(tmp_path / "log", host="0.0.0.0", **settings)
+    service.url()
+    assert "Authentication: open" in service.log
+    service.stop()
