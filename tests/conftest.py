@@ -15,7 +15,7 @@ from app.extensions import db
 from config import Config
 from tests.support.authorization import Ask, asking
 from tests.support.client import Client, Tasks
-from tests.support.databases import partition
+from tests.support.databases import migrate, new_database, partition
 from tests.support.issuer import SECRET
 from tests.support.service import running
 from tests.support.stack import Stack
@@ -32,6 +32,24 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSer
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A server of the test's own, which it may break, with a database at the newest migration."""
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    migrate(server.url())
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def partitioned(postgresql: EmbeddedServer) -> str:
+    """The name of a database of the test's own, with its tasks in partitions."""
+    name = new_database(postgresql)
+    partition(postgresql.url(database=name))
+    return name
 
 
 @pytest.fixture(scope="session")

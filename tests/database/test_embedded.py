@@ -2,18 +2,15 @@
 
 import os
 import signal
-from contextlib import closing
 from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
 
-from app.database.embedded import SUPERUSER, EmbeddedServer
-from app.tasks.statements import LIST
+from app.database.embedded import EmbeddedServer
 from config import StartError
 from tests.support.commands import flask
-from tests.support.databases import migrate
 from tests.support.project import copy_of_the_project
 from tests.support.service import Service
 from tests.support.waiting import wait_for
@@ -112,24 +109,6 @@ def test_the_role_is_an_ordinary_one(tmp_path: Path) -> None:
         assert cursor.fetchone() == ("tasks", False, False, False)
     connection.close()
     server.stop()
-
-
-def test_a_long_list_is_read_in_its_order_and_not_sorted(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path / "postgresql")
-    server.start()
-    migrate(server.url())
-    with closing(psycopg2.connect(server.url(SUPERUSER))) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        cursor.execute(  # One task of each user after the other, so that those of one lie far apart.
-            "INSERT INTO tasks (user_id, title) SELECT 'user-' || owner, 'Task ' || number"
-            " FROM generate_series(1, 100) AS number, generate_series(1, 1000) AS owner ORDER BY number, owner"
-        )
-        cursor.execute("VACUUM ANALYZE tasks")
-        cursor.execute(f"EXPLAIN {LIST.sql}", {"owner": "user-1"})
-        plan = "\n".join(line for (line,) in cursor)
-    server.stop()
-    assert "Index Scan using tasks_pkey" in plan
-    assert "Sort" not in plan
 
 
 def test_nobody_else_reaches_the_server(tmp_path: Path) -> None:

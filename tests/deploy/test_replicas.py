@@ -1,0 +1,106 @@
+"""Replicas that answer reads, as docs/scaling.md describes them."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from shutil import copytree
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+
+from app.database.embedded import SUPERUSER, EmbeddedServer
+from tests.support import stack as stack_module
+from tests.support.client import REQUESTS
+from tests.support.project import ROOT, documented
+from tests.support.service import Service, running
+from tests.support.stack import MISSING, Stack, free_port
+from tests.support.waiting import wait_for
+
+
+@contextmanager
+def following(primary: EmbeddedServer, directory: Path) -> Iterator[EmbeddedServer]:
+    """Give a hot standby of that server."""
+    standby = EmbeddedServer(directory / "standby")
+    standby._require_usable_directories()
+    primary._checked(
+        *("pg_basebackup", "--pgdata", str(standby.data), "--write-recovery-conf", "--checkpoint", "fast"),
+        *("--host", str(primary.socket_directory), "--username", SUPERUSER),
+        cwd=primary.data,
+    )
+    standby.start()
+    try:
+        yield standby
+    finally:
+        standby.stop()
+
+
+def test_a_replica_answers_reads_and_503_to_writes(postgresql: EmbeddedServer, app: Flask, tmp_path: Path) -> None:
+    with (
+        running(tmp_path / "primary", DATABASE_URL=app.config["DATABASE_URL"]) as primary,
+        following(postgresql, tmp_path) as standby,
+        running(tmp_path / "replica", DATABASE_URL=standby.url()) as replica,
+    ):
+        alice = primary.of(f"alice-{uuid4()}")
+        task = alice.create()
+        mirrored = replica.of(alice.user_id)
+        wait_for(lambda: mirrored.all() == [task])
+        for name, request in REQUESTS.items():
+            answer = request(mirrored, task["id"])
+            if name in ("list", "read", "change nothing"):
+                assert answer.status_code == 200
+            else:
+                assert (answer.status_code, answer.json()) == (503, {"detail": "Service temporarily unavailable"})
+                assert int(answer.headers["Retry-After"]) > 0
+        assert replica.get("/health/ready").status_code == 200
+        assert alice.all() == mirrored.all() == [task]
+    assert '"sqlstate":"25006"' in (tmp_path / "replica").read_text()
+
+
+def methods(log: str) -> set[str]:
+    """Return the methods of the requests about tasks that a service wrote of."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return {line["method"] for line in lines if line.get("route", "").startswith("/api/")}
+
+
+@pytest.mark.stack
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")
+def test_the_documented_lines_of_nginx_send_reads_to_the_replicas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree(ROOT / "deploy", tmp_path / "root" / "deploy")
+    monkeypatch.setattr(stack_module, "ROOT", tmp_path / "root")
+    file = tmp_path / "root" / "deploy" / "nginx.conf"
+    port = free_port()
+    replicas = documented("nginx", "upstream replicas").replace("replica:8000", f"127.0.0.1:{port}")
+    configuration = file.read_text()
+    for found, put in (
+        ("    upstream service {", f"{replicas}\n    upstream service {{"),
+        ("proxy_pass http://service;", documented("nginx", "proxy_pass")),
+    ):
+        assert configuration.count(found) == 1
+        configuration = configuration.replace(found, put)
+    file.write_text(configuration)
+
+    with ExitStack() as started:
+        stack = Stack(tmp_path / "stack")
+        started.callback(stack.stop)
+        standby = started.enter_context(following(stack.postgresql, tmp_path))
+        replica = Service(tmp_path / "replica", port=port, DATABASE_URL=standby.url(), TRUSTED_PROXIES="1")
+        started.callback(replica.stop)
+        replica.url()
+        alice = stack.client.of("alice")
+        task = alice.create()
+        wait_for(lambda: alice.all() == [task])
+        for request in REQUESTS.values():
+            assert request(alice, task["id"]).status_code in (200, 201)
+        assert stack.client.request("HEAD", alice.path).status_code == 200
+        wait_for(lambda: methods(replica.log) == {"GET", "HEAD"})  # A line is written after its answer.
+        wait_for(lambda: methods(stack.service.log) == {"POST", "PUT", "PATCH", "DELETE"})
+        # The primary takes over, be it the replica's database that fails or its service.
+        standby.pg_ctl("stop", "-m", "immediate")
+        assert alice.list_tasks().status_code == 200
+        replica.stop()
+        assert alice.list_tasks().status_code == 200
+        wait_for(lambda: "GET" in methods(stack.service.log))
