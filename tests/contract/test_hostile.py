@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.client import Client, Tasks
 from tests.support.faults import NOT_A_STRING, NOT_AN_OBJECT, fault
+from tests.support.marks import never_passed_on
 from tests.support.waiting import DEADLINE
 
 JSON = {"Content-Type": "application/json"}
@@ -159,9 +160,6 @@ def exchange(client: Client, request: bytes) -> tuple[int, dict[str, str], bytes
 def post(path: str, *headers: str, body: bytes) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-never_passed_on = pytest.mark.not_through_nginx("nginx passes whole requests on, and drops all others by itself")
 
 
 @never_passed_on

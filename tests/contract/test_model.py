@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
@@ -91,7 +90,6 @@ class TwoUsers(RuleBasedStateMachine):
             assert self.users[name].all() == list(expected.values())
 
 
-@pytest.mark.usefixtures("app")
 def test_the_service_behaves_as_the_model(client: Client) -> None:
     machine = type("TwoUsersHere", (TwoUsers,), {"client": client})
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30))

@@ -8,9 +8,11 @@ import requests
 
 from tests.support.waiting import DEADLINE
 
+FIELDS = {"id", "user_id", "title", "description", "completed", "created_at", "updated_at"}  # of a task
+
 
 class Client:
-    """A user's tasks over HTTP. A path begins below `/api/{user_id}/tasks`, unless `absolute`."""
+    """A client of the service at that URL. It keeps its connections, and follows no redirects."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,0 +1,67 @@
+"""Paths and methods: which there are, and what is answered where there are none."""
+
+import pytest
+
+from tests.support.client import Client, Tasks
+from tests.support.marks import refused_by_nginx
+
+
+def test_a_trailing_slash_means_the_same_thing(alice: Tasks) -> None:
+    slashed = f"{alice.path}/"
+    created = alice.client.request("POST", slashed, json={"title": "Buy milk"})
+    task = created.json()
+    assert created.status_code == 201
+    assert created.headers["Location"] == f"{alice.path}/{task['id']}"
+    assert alice.client.get(slashed).json() == [task]
+    assert alice.client.get(f"{slashed}{task['id']}/").json() == task
+    assert alice.client.request("PUT", f"{slashed}{task['id']}/", json={"title": "New"}).json()["title"] == "New"
+    assert alice.client.request("PATCH", f"{slashed}{task['id']}/complete/").json()["completed"] is True
+    assert alice.client.request("DELETE", f"{slashed}{task['id']}/").status_code == 200
+
+
+def test_head_is_get_without_the_body(alice: Tasks) -> None:
+    task = alice.create()
+    for path in (alice.path, f"{alice.path}/{task['id']}"):
+        got, head = alice.client.get(path), alice.client.request("HEAD", path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["Content-Length"] == str(len(got.content))
+        assert head.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/x", {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}),
+        ("/x/complete", {"PATCH", "OPTIONS"}),
+    ],
+)
+def test_other_methods_are_not_allowed(alice: Tasks, path: str, allowed: set[str]) -> None:
+    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"} - allowed:
+        response = alice.client.request(method, alice.path + path)
+        assert response.status_code == 405
+        assert set(response.headers["Allow"].split(", ")) == allowed
+        assert method == "HEAD" or response.content == b'{"detail":"Method Not Allowed"}'
+    options = alice.client.request("OPTIONS", alice.path + path)
+    assert (options.status_code, options.content) == (200, b"")
+    assert set(options.headers["Allow"].split(", ")) == allowed
+
+
+@refused_by_nginx
+def test_trace_is_not_allowed(alice: Tasks) -> None:
+    response = alice.client.request("TRACE", alice.path)
+    assert (response.status_code, response.content) == (405, b'{"detail":"Method Not Allowed"}')
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/nope", "/api", "/api/alice", "/api/alice/task", "/api/alice/tasks/x/y", "/health/x", "/%FF"),
+        pytest.param("/%00", marks=refused_by_nginx),
+    ],
+)
+def test_an_unknown_route_is_not_found_in_json(client: Client, path: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.content) == (404, b'{"detail":"Not Found"}')
+    assert response.headers["Content-Type"] == "application/json"

@@ -1,0 +1,32 @@
+"""What the tests do with an OpenAPI document: find its operations, and try them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every operation of an OpenAPI document, by its method and path."""
+    return {
+        (method.upper(), path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+
+
+def schemathesis(url: str, directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Let Schemathesis test the service at that URL against its document; its settings are in the directory."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"),
+            *("--seed=1", "--generation-allow-x00=true", "--no-color", *options),
+        ],
+        cwd=directory,
+        env={**os.environ, "NO_PROXY": "*"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
