@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 ROOT = Path(__file__).resolve().parent
 AUTH_MODES = OPEN, SECRET, JWKS = ("open", "secret", "jwks")
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9A-Fa-f:]+\](:\d+)?")
+WORKER_CLASSES = GRANIAN, GTHREAD = ("granian", "gthread")
 POSTGRESQL_DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
 
 
@@ -41,6 +42,7 @@ class Config:
     PORT: int = 8000
     WORKERS: int = 2
     THREADS: int = 4
+    WORKER_CLASS: str = GRANIAN  # or another of WORKER_CLASSES
     TRUSTED_PROXIES: int = 0
     REQUEST_TELEMETRY: bool = True
     CORS_ORIGINS: tuple[str, ...] = ()
@@ -80,6 +82,7 @@ class Config:
             PORT=number("PORT", cls.PORT, min=1, max=65535),
             WORKERS=number("WEB_CONCURRENCY", os.cpu_count() or cls.WORKERS, min=1),
             THREADS=number("THREADS", cls.THREADS, min=1),
+            WORKER_CLASS=text("WORKER_CLASS", cls.WORKER_CLASS, validate=_is_worker_class),
             TRUSTED_PROXIES=number("TRUSTED_PROXIES", cls.TRUSTED_PROXIES, min=0),
             REQUEST_TELEMETRY=switch("REQUEST_TELEMETRY", cls.REQUEST_TELEMETRY),
             CORS_ORIGINS=tuple(text("CORS_ORIGINS", "", validate=_is_origins).replace(",", " ").split()),
@@ -115,6 +118,11 @@ def _names_postgresql(url: str) -> None:
 def _is_mode(mode: str) -> None:
     if mode not in ("", *AUTH_MODES):
         raise ValidationError(f"must be one of {', '.join(AUTH_MODES)}.")
+
+
+def _is_worker_class(name: str) -> None:
+    if name not in ("", *WORKER_CLASSES):
+        raise ValidationError(f"must be one of {', '.join(WORKER_CLASSES)}.")
 
 
 def _is_http(url: str) -> None:

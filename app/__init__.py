@@ -9,6 +9,7 @@ from app.database import engine, session
 from app.extensions import api
 from app.server import start
 from app.tasks import views as tasks
+from app.telemetry import requests
 from app.web import errors, headers, openapi, service
 from app.web.application import Application
 from app.web.json import StrictJSONProvider
@@ -29,5 +30,6 @@ def create_app(config: Config | None = None) -> Flask:
         room.init_app(app)
     for blueprint in (tasks.blueprint, service.blueprint):
         api.register_blueprint(blueprint)
+    requests.init_app(app)
     start.init_app(app)
     return app

@@ -71,7 +71,7 @@ class _Session(local):
         return self._fetch_all(connection, statement.sql, values)
 
     def _fetch_all(self, connection: Any, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        POOL_IN_USE.inc()
+        POOL_IN_USE.add(1)
         try:
             cursor = connection.cursor()
             cursor.execute(self.as_user + sql, values)
@@ -82,7 +82,7 @@ class _Session(local):
                 self._drop(error)
             raise
         finally:
-            POOL_IN_USE.dec()
+            POOL_IN_USE.add(-1)
 
     def _connection(self) -> Any:
         """Return this thread's connection of psycopg2: a new one where there is none, or where it has ended."""
@@ -91,7 +91,7 @@ class _Session(local):
             if not is_readable(connection):
                 return connection
             self._drop()
-        with POOL_WAITING.track_inprogress():
+        with POOL_WAITING.track():
             self.borrowed = db.engine.raw_connection()
         return self.borrowed.dbapi_connection
 

@@ -1,158 +1,134 @@
-"""The worker of gunicorn: its threaded one, with less between a connection and the thread that answers it.
+"""The worker class of gunicorn whose HTTP is Granian's, as `uvicorn-worker` has it for uvicorn.
 
-It needs epoll(7), which only Linux has, and builds on methods of `gunicorn.workers.gthread`, whose version is pinned.
+gunicorn's master keeps processes, sockets and signals. In the worker, Granian's runtime (hyper, in Rust, on one thread
+of its own) speaks HTTP and calls the WSGI application in `threads` threads. No thread waits for a slow head, a slow
+reader or an idle connection.
+
+Granian has no public interface for this. Its version is pinned, its private names are used in this file only, and
+`tests/server/test_worker.py` says what to do when they change. Where they can't be imported, gunicorn's own threads
+serve (`app.server.start.choose_worker_class`).
 """
 
+import asyncio
+import os
 import select
-import selectors
-import socket
+import sys
 import time
-from functools import partial
-from threading import Thread
+from threading import Event
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
-from gunicorn.http.message import Request
-from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+from granian._futures import _new_cbscheduler
+from granian._granian import SocketHolder, WorkerSignal, WSGIWorker
+from granian.http import HTTP1Settings
+from gunicorn.workers.base import Worker
+from werkzeug.wsgi import ClosingIterator
 
-READABLE_ONCE = select.EPOLLIN | select.EPOLLONESHOT
-# Seconds that the other workers have to accept the next of many connections: otherwise one may get them all.
-TURN = 0.0002
-HEAD_START, HEAD_END = b"HTTP/1.1 ", b"\r\n\r\n"
-LINGER = 2  # seconds, for a client to close its end once we have closed ours
+from app.server.bodies import Bodies, Body
+
+HEAD_MAX = 32 * 1024  # bytes, for the request line and all header fields
+THREAD_IDLE = 365 * 24 * 3600  # seconds: a thread is kept, with its connection to the database
+TICK = 1  # seconds between two signs of life for the master
+# Seconds in which a worker that ends still answers on the connections that it has, and closes each with the answer. A
+# client that sends a request while its idle connection is being closed would lose it.
+LINGER = 0.2
+NO_TLS: tuple[Any, ...] = (False, None, None, None, "tls1.3", None, [], False)
+NO_METRICS = (None, None)
+CONSTANT_ENVIRON = {
+    "SCRIPT_NAME": "",
+    "wsgi.errors": sys.stderr,
+    "wsgi.multiprocess": True,
+    "wsgi.multithread": True,
+    "wsgi.run_once": False,
+    "wsgi.version": (1, 0),
+}
 
 
-class Worker(ThreadWorker):
-    """gunicorn's `gthread`, whose threads are leader and followers (Schmidt et al., POSA 2, chapter 5).
+class GranianWorker(Worker):
+    """One process: Granian serves in threads, and the main thread tells the master that the process is alive."""
 
-    There, the main thread watches the connections, hands each that becomes readable to a pool, and gets it back: two
-    changes of threads for each request. Here all threads wait in one epoll(7), which gives a readable connection to one
-    of them; it answers, and puts the connection back. This gives 1.2 times the requests a second. The main thread is
-    left with accepting, and with closing what is silent for too long.
-    """
-
-    def init_process(self) -> None:
-        """Prepare the worker, and run it until it has to end."""
-        self.epoll = select.epoll()
-        self.idle: dict[int, TConn] = {}  # by file descriptor; who takes one out of it owns it
-        self.cfg.set("sendfile", False)  # It would overtake the head, and wait for a silent client without end.
-        super().init_process()
+    alive: bool
 
     def run(self) -> None:
-        """Serve until the worker has to end."""
-        for number in range(self.cfg.threads):
-            Thread(target=self._serve, name=f"worker-{number}", daemon=True).start()
-        super().run()
+        """Serve until the worker has to end; then answer what was sent, for at most `graceful_timeout` seconds."""
+        self.bodies = Bodies()
+        is_drained = Event()
+        stop = WorkerSignal()
+        stop.add_cb(is_drained.set)
+        self._serve(stop)
+        while self.alive and self.ppid == os.getppid():
+            self._wait(TICK)
+        self._wait(LINGER)
+        stop.set()
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while not is_drained.wait(TICK) and time.monotonic() < end:
+            self._show_life()
 
-    def accept(self, listener: Any) -> None:
-        """Accept a connection, and wait for its first request without a thread."""
-        try:
-            accepted, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # Another worker was faster, or the client has gone.
-        connection = TConn(self.cfg, _Socket(fileno=accepted.detach()), address, listener.getsockname())
-        connection.data_ready = True  # When a thread gets it.
-        self.nr_conns += 1
-        self._wait(connection, self.epoll.register)
-        time.sleep(TURN)
+    def _serve(self, stop: WorkerSignal) -> None:
+        """Start the runtime, whose threads call `_answer`."""
+        (listener,) = self.sockets
+        is_unix = isinstance(listener.getsockname(), str)
+        # The runtime closes its descriptor when it stops; gunicorn keeps its own.
+        holder = SocketHolder(os.dup(listener.fileno()), is_unix, self.cfg.backlog)
+        engine = WSGIWorker(
+            self.age,
+            (None, holder),
+            None,  # no channel to a parent process of Granian's
+            1,  # thread of the runtime
+            1,  # thread for files, which Granian does not serve here
+            self.cfg.threads,
+            THREAD_IDLE,
+            self.cfg.worker_connections,
+            "1",  # HTTP/1.1
+            HTTP1Settings(header_read_timeout=self.cfg.keepalive * 1000, max_buffer_size=HEAD_MAX),
+            None,  # settings of HTTP/2
+            None,  # files
+            *NO_TLS,
+            NO_METRICS,
+        )
+        loop = asyncio.new_event_loop()
+        serve = engine.serve_str_uds if is_unix else engine.serve_str
+        serve(_new_cbscheduler(loop, self._answer), loop, stop)
 
-    def handle_request(self, req: Request, conn: TConn) -> bool:
-        """Answer one request, and tell whether the connection may be kept."""
-        if len(self.idle) >= self.max_keepalived:
-            req.force_close()
-        kept: bool = super().handle_request(req, conn)
-        if isinstance(conn.sock, _Socket):  # And not one of TLS.
-            conn.sock.flush()
-        return kept
+    def _wait(self, seconds: float) -> None:
+        """Wait so long, or until a signal comes."""
+        self._show_life()
+        if select.select([self.PIPE[0]], [], [], seconds)[0]:
+            os.read(self.PIPE[0], 4096)
 
-    def murder_keepalived(self, force: bool = False) -> None:
-        """Close the connections that were silent for too long, or all that are silent."""
-        now = time.monotonic()
-        for descriptor, connection in self.idle.copy().items():
-            if connection.timeout > now and not force:
-                break
-            if self.idle.pop(descriptor, None) is not None:
-                self._drop(connection)
+    def _show_life(self) -> None:
+        self.notify()
+        self.bodies.give_up_late_ones()
 
-    def _cap_keepalive(self, deadline: float) -> None:
-        for connection in self.idle.copy().values():
-            connection.timeout = min(connection.timeout, deadline)
-
-    def _serve(self) -> None:
-        while True:
-            for descriptor, _ in self.epoll.poll(maxevents=1):
-                connection = self.idle.pop(descriptor, None)
-                if connection is not None:
-                    self._answer(connection)
-
-    def _answer(self, connection: TConn) -> None:
-        """Answer what has come, and wait for more or close the connection."""
-        kept = self.handle(connection)
-        while kept and connection.parser.unreader.buf.getvalue():  # The client has sent requests ahead.
-            kept = self.handle(connection)
-        if kept:
-            self._wait(connection, self.epoll.modify)
+    def _answer(self, protocol: Any, environ: WSGIEnvironment) -> None:
+        """Call the application (PEP 3333), and hand its answer to the runtime."""
+        self._count()
+        environ.update(CONSTANT_ENVIRON)
+        environ["wsgi.input"] = Body(protocol, environ, self.bodies)
+        environ["wsgi.input_terminated"] = "HTTP_TRANSFER_ENCODING" in environ
+        head = _Head()
+        body = self.wsgi(environ, head)
+        headers = head.headers if self.alive else [*head.headers, ("Connection", "close")]
+        if isinstance(body, list):
+            protocol.response_bytes(head.status, headers, b"".join(body))
+            if hasattr(body, "close"):
+                body.close()
         else:
-            self.method_queue.defer(self._finish, connection)
+            protocol.response_iter(head.status, headers, ClosingIterator(body))
 
-    def _wait(self, connection: TConn, watch: Any) -> None:
-        # Without keep-alive, this is for its first request.
-        connection.timeout = time.monotonic() + (self.cfg.keepalive or DEFAULT_WORKER_DATA_TIMEOUT)
-        descriptor = connection.sock.fileno()
-        self.idle[descriptor] = connection
-        if not self.alive:  # The main thread may have looked through all that are idle before this one was.
-            self._cap_keepalive(time.monotonic() + STOP_KEEPALIVE_LINGER)
-        watch(descriptor, READABLE_ONCE)
-
-    def _finish(self, connection: TConn) -> None:
-        """Send no more, and let the client close its end first: else it may lose the answer (RFC 9112, section 9.6)."""
-        try:
-            connection.sock.shutdown(socket.SHUT_WR)
-        except OSError:  # It has.
-            self._drop(connection)
-            return
-        connection.timeout = time.monotonic() + LINGER
-        self.pending_conns.append(connection)  # Which the main thread closes when their time is over.
-        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._drain, connection))
-
-    def _drain(self, connection: TConn, sock: socket.socket) -> None:
-        try:
-            ended = not sock.recv(65536, socket.MSG_DONTWAIT)
-        except OSError:
-            ended = True
-        if ended:
-            self.poller.unregister(sock)
-            self.pending_conns.remove(connection)
-            self._drop(connection)
-
-    def _drop(self, connection: TConn) -> None:
-        self.nr_conns -= 1
-        connection.close()
+    def _count(self) -> None:
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Worker %s ends after %s requests", self.pid, self.nr)
+            self.alive = False
+            os.write(self.PIPE[1], b".")
 
 
-class _Socket(socket.socket):
-    """The socket of a connection, with six system calls less for each request.
+class _Head:
+    """The callable `start_response` of PEP 3333, which keeps what it is told."""
 
-    It always blocks, as nobody else waits for it, and for no longer than the timeouts that it has from its listener.
-    The head of an answer waits for the body, to be sent with it.
-    """
+    __slots__ = ("headers", "status")
 
-    head = b""
-
-    def setblocking(self, flag: bool) -> None:
-        """Leave it as it is."""
-
-    def settimeout(self, value: float | None) -> None:
-        """Leave it as it is."""
-
-    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
-        """Send the data, or keep it until the next call where it is no more than a head."""
-        if not self.head and data.startswith(HEAD_START) and data.endswith(HEAD_END):
-            self.head = data
-        else:
-            super().sendall(self.head + data, flags)
-            self.head = b""
-
-    def flush(self) -> None:
-        """Send the head of an answer that has no body."""
-        if self.head:
-            self.sendall(b"")
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        self.status = int(status[:3])
+        self.headers = headers

@@ -5,14 +5,19 @@ from functools import cache
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
-from flask import Request, g
+from flask import Flask, Request, g
 from flask_smorest.spec.plugins import FlaskPlugin
 
 from app.telemetry.logs import log_request
-from app.telemetry.metrics import count_request
+from app.telemetry.metrics import METHODS, OTHER, count_request, name_routes
 from app.telemetry.request_ids import REQUEST_ID
 
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+UNMATCHED = "unmatched"  # in the place of a route
+
+
+def init_app(app: Flask) -> None:
+    """Name the routes to the metrics. To be called once the application has all of them."""
+    name_routes([UNMATCHED, *(_template(rule.rule) for rule in app.url_map.iter_rules())])
 
 
 class Record:
@@ -27,8 +32,8 @@ class Record:
         """Count the request. To be called within its context, as soon as the head of the answer is known."""
         seconds = time.perf_counter() - self._started
         request: Request = self._environ["werkzeug.request"]
-        method = request.method if request.method in METHODS else "OTHER"
-        route = _template(request.url_rule.rule) if request.url_rule is not None else "unmatched"
+        method = request.method if request.method in METHODS else OTHER
+        route = _template(request.url_rule.rule) if request.url_rule is not None else UNMATCHED
         code = int(status[:3])
         count_request(method, route, code, seconds)
         self._entry = {

@@ -48,9 +48,16 @@ class Application(Flask):
 
         if record is None:
             return super().wsgi_app(environ, start)
-        IN_FLIGHT.inc()
-        try:
+        with IN_FLIGHT.track():
             answer = super().wsgi_app(environ, start)
-        finally:
-            IN_FLIGHT.dec()
+        if isinstance(answer, tuple):
+            return _WholeAnswer(answer, record.write)
         return ClosingIterator(answer, record.write)
+
+
+class _WholeAnswer(list[bytes]):
+    """The body of an answer that is complete, which a server can send at once."""
+
+    def __init__(self, body: Iterable[bytes], close: Callable[[], None]) -> None:
+        super().__init__(body)
+        self.close = close
