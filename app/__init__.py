@@ -10,7 +10,7 @@ from app.extensions import api
 from app.server import start
 from app.tasks import views as tasks
 from app.telemetry import requests
-from app.web import errors, headers, openapi, service
+from app.web import errors, headers, hosts, openapi, service
 from app.web.application import Application
 from app.web.json import StrictJSONProvider
 from config import Config
@@ -26,7 +26,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False  # A redirect makes some clients drop the body of a POST.
     app.url_map.merge_slashes = False
-    for room in (engine, session, openapi, errors, headers, owner, database_commands, doctor, token):
+    for room in (engine, session, openapi, errors, headers, hosts, owner, database_commands, doctor, token):
         room.init_app(app)
     for blueprint in (tasks.blueprint, service.blueprint):
         api.register_blueprint(blueprint)
