@@ -38,6 +38,7 @@ def init_app(app: Flask) -> None:
         "connect_args": CONNECT_ARGUMENTS,
     }
     db.init_app(app)
+    app.teardown_appcontext_funcs.clear()  # Flask-SQLAlchemy's only one ends sessions of its ORM, which is not used.
     with app.app_context():
         event.listen(db.engine, "checkout", _require_silence)
 

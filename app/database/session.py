@@ -91,8 +91,11 @@ class _Session(local):
             if not is_readable(connection):
                 return connection
             self._drop()
-        with POOL_WAITING.track():
+        POOL_WAITING.add(1)
+        try:
             self.borrowed = db.engine.raw_connection()
+        finally:
+            POOL_WAITING.add(-1)
         return self.borrowed.dbapi_connection
 
     def _drop(self, error: Exception | None = None) -> None:

@@ -2,9 +2,10 @@
 
 import logging
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from logging.config import dictConfig
 from typing import Any
 
@@ -24,8 +25,9 @@ class JSONFormatter(logging.Formatter):
         fields = _fields(record)
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        time = datetime.fromtimestamp(record.created, UTC)
-        return _json(time, record.levelname, record.name, record.getMessage(), fields).decode(errors="replace")
+        return _json(record.created, record.levelname, record.name, record.getMessage(), fields).decode(
+            errors="replace"
+        )
 
 
 class TerminalFormatter(logging.Formatter):
@@ -33,9 +35,9 @@ class TerminalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the traceback where there is one."""
-        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         fields = " ".join(f"{name}={_printable(value)}" for name, value in _fields(record).items() if value is not None)
-        line = f"{time} {record.levelname:7} {_printable(record.getMessage())} {fields}".rstrip()
+        line = f"{clock} {record.levelname:7} {_printable(record.getMessage())} {fields}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -57,7 +59,7 @@ def log_request(fields: dict[str, Any]) -> None:
     if _is_on_terminal():
         logger.info("request", extra={"fields": fields})
         return
-    line = _json(datetime.now(UTC), "INFO", logger.name, "request", fields)
+    line = _json(time.time(), "INFO", logger.name, "request", fields)
     with suppress(OSError):  # Like `logging`, ignore a failed write: a lost line must not fail the request.
         sys.stderr.buffer.write(line + b"\n")
         sys.stderr.buffer.flush()
@@ -68,9 +70,15 @@ def _is_on_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def _json(time: datetime, level: str, logger: str, message: str, fields: dict[str, Any]) -> bytes:
-    entry = {"time": time.isoformat(timespec="milliseconds"), "level": level, "logger": logger, "message": message}
+def _json(seconds: float, level: str, logger: str, message: str, fields: dict[str, Any]) -> bytes:
+    moment = f"{_format_second(int(seconds))}.{int(seconds % 1 * 1000):03}+00:00"
+    entry = {"time": moment, "level": level, "logger": logger, "message": message}
     return orjson.dumps(entry | fields, default=str)
+
+
+@lru_cache(maxsize=1)
+def _format_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _configuration() -> dict[str, Any]:

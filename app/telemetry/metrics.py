@@ -8,7 +8,6 @@ which prometheus_client shares metrics between processes grow with each worker t
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
 from mmap import mmap
@@ -98,15 +97,6 @@ class Gauge:
         """Change the number."""
         with _lock:
             _mine[self._number] += difference
-
-    @contextmanager
-    def track(self) -> Iterator[None]:
-        """Count one more while the block runs."""
-        self.add(1)
-        try:
-            yield
-        finally:
-            self.add(-1)
 
 
 IN_FLIGHT = Gauge("http_requests_in_flight")

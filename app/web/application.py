@@ -48,8 +48,11 @@ class Application(Flask):
 
         if record is None:
             return super().wsgi_app(environ, start)
-        with IN_FLIGHT.track():
+        IN_FLIGHT.add(1)
+        try:
             answer = super().wsgi_app(environ, start)
+        finally:
+            IN_FLIGHT.add(-1)
         if isinstance(answer, tuple):
             return _WholeAnswer(answer, record.write)
         return ClosingIterator(answer, record.write)
