@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 ROOT = Path(__file__).resolve().parent
 AUTH_MODES = OPEN, SECRET, JWKS = ("open", "secret", "jwks")
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9A-Fa-f:]+\](:\d+)?")
+VIEWS = BASIC, FULL = ("basic", "full")
 WORKER_CLASSES = GRANIAN, GTHREAD = ("granian", "gthread")
 POSTGRESQL_DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
 
@@ -44,6 +45,8 @@ class Config:
     THREADS: int = 4
     WORKER_CLASS: str = GRANIAN  # or another of WORKER_CLASSES
     TRUSTED_PROXIES: int = 0
+    DEFAULT_VIEW: str = BASIC  # or another of VIEWS
+    MAX_TASKS_PER_USER: int = 10_000  # 0: no limit
     REQUEST_TELEMETRY: bool = True
     CORS_ORIGINS: tuple[str, ...] = ()
     AUTH_MODE: str = OPEN  # or another of AUTH_MODES
@@ -83,6 +86,8 @@ class Config:
             WORKERS=number("WEB_CONCURRENCY", os.cpu_count() or cls.WORKERS, min=1),
             THREADS=number("THREADS", cls.THREADS, min=1),
             WORKER_CLASS=text("WORKER_CLASS", cls.WORKER_CLASS, validate=_is_worker_class),
+            DEFAULT_VIEW=text("DEFAULT_VIEW", cls.DEFAULT_VIEW, validate=_is_view),
+            MAX_TASKS_PER_USER=number("MAX_TASKS_PER_USER", cls.MAX_TASKS_PER_USER, min=0, max=2_000_000_000),
             TRUSTED_PROXIES=number("TRUSTED_PROXIES", cls.TRUSTED_PROXIES, min=0),
             REQUEST_TELEMETRY=switch("REQUEST_TELEMETRY", cls.REQUEST_TELEMETRY),
             CORS_ORIGINS=tuple(text("CORS_ORIGINS", "", validate=_is_origins).replace(",", " ").split()),
@@ -118,6 +123,11 @@ def _names_postgresql(url: str) -> None:
 def _is_mode(mode: str) -> None:
     if mode not in ("", *AUTH_MODES):
         raise ValidationError(f"must be one of {', '.join(AUTH_MODES)}.")
+
+
+def _is_view(name: str) -> None:
+    if name not in ("", *VIEWS):
+        raise ValidationError(f"must be one of {', '.join(VIEWS)}.")
 
 
 def _is_worker_class(name: str) -> None:

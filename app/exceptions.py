@@ -46,3 +46,31 @@ class InvalidRequest(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__(faults)
         self.faults = faults
+
+
+class PreconditionFailed(Exception):
+    """The task has another version than the client wants to change."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+class TaskLimitReached(Exception):
+    """The user has as many tasks as are allowed."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class KeyReused(Exception):
+    """An idempotency key was used before, with another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class SyncTokenExpired(Exception):
+    """What happened since that token is not known any more."""

@@ -1,9 +1,11 @@
 """What the errors of PostgreSQL and of its driver mean (manual, appendix "PostgreSQL Error Codes")."""
 
 import psycopg2
+from psycopg2.errors import UniqueViolation
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+UNIQUE_VIOLATION = UniqueViolation
 DATABASE_ERRORS = (SQLAlchemyError, psycopg2.Error)
 
 ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock: the statement has certainly changed nothing

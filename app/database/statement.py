@@ -1,9 +1,9 @@
 """SQL statements, compiled once and prepared once in each session of the server."""
 
 import hashlib
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import ClauseElement, Select
+from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.postgresql.psycopg2 import dialect as psycopg2_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -19,10 +19,9 @@ class Statement:
     prepares it once in each of its sessions, because parsing and planning take longer than running it.
     """
 
-    def __init__(self, name: str, executable: ClauseElement) -> None:
-        self.executable: Any = executable
+    def __init__(self, name: str, executable: ClauseElement, *, only_reads: bool) -> None:
         self.sql = str(executable.compile(dialect=NAMED))
-        self.only_reads = isinstance(executable, Select)
+        self.only_reads = only_reads
         numbered = cast(SQLCompiler, executable.compile(dialect=NUMBERED))
         # Another release may have prepared a different statement under this name in the same session; the hash tells
         # them apart.

@@ -1,16 +1,19 @@
-"""The table `tasks`."""
+"""The tables `tasks` and `idempotency_keys`."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, String, Uuid, false, func
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, DateTime, LargeBinary, String, Text, Uuid, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.database.ownership import OWNER
 from app.extensions import db
 
 # Lengths in Unicode characters.
-USER_ID_MAX = 255
 TITLE_MAX = 500
 DESCRIPTION_MAX = 5000
+TAG_MAX = 50
+TAGS_MAX = 20  # tags of a task
+KEY_MAX = 255
 
 
 class Task(db.Model):  # type: ignore[name-defined]
@@ -25,11 +28,30 @@ class Task(db.Model):  # type: ignore[name-defined]
         CheckConstraint("title <> ''", name="tasks_title_not_empty"),
     )
 
-    # Compared byte by byte: fast, and no upgrade of the system's collations can corrupt the index.
-    user_id: Mapped[str] = mapped_column(String(USER_ID_MAX, collation="C"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(OWNER, primary_key=True)
     id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, server_default=func.uuidv7())
     title: Mapped[str] = mapped_column(String(TITLE_MAX))
     description: Mapped[str | None] = mapped_column(String(DESCRIPTION_MAX))
     completed: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    priority: Mapped[str | None] = mapped_column(String(6))
+    due_date: Mapped[str | None] = mapped_column(String(20))  # as in JSON: a date, a time on the wall, or an instant
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    tags: Mapped[list[str]] = mapped_column(ARRAY(String(TAG_MAX)), server_default="{}")
+    recurrence: Mapped[str | None] = mapped_column(String(500))
+    recurrence_from: Mapped[str] = mapped_column(String(10), server_default="due")
+    completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class IdempotencyKey(db.Model):  # type: ignore[name-defined]
+    """A request that a client may repeat, and what it was answered (`Idempotency-Key`)."""
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[str] = mapped_column(OWNER, primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY_MAX, collation="C"), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)  # of method, path and meaning of the body
+    answer: Mapped[str] = mapped_column(Text)  # the task, as JSON
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -1,71 +1,190 @@
 """What can be done with tasks: plain functions, one round trip each.
 
-A task is a dict with the seven fields of the contract, ready to be sent. Functions that take a `task_id` raise
-`TaskNotFound` where the user has no such task; all raise what `app.database.session.fetch_all` does.
+A task is a dict with the fields of the wanted view, ready to be sent; it comes with its version. Functions that take a
+`task_id` raise `TaskNotFound` where the user has no such task. Those that change something raise `PreconditionFailed`
+where `accepted` does not have the version of the task (None accepts any), and change nothing then. All raise what
+`app.database.session.fetch_all` does.
 """
 
 import re
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import orjson
+
+from app.database.failures import UNIQUE_VIOLATION
 from app.database.session import fetch_all
 from app.database.statement import Statement
-from app.exceptions import TaskNotFound
+from app.exceptions import KeyReused, PreconditionFailed, TaskLimitReached, TaskNotFound
 from app.tasks import statements
+from app.tasks.columns import TEXT_KEYS
+from app.tasks.criteria import Criteria
+from app.tasks.page_statements import PAGES
+from config import FULL
 
 UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+EMPTY_TAG = "0-0"  # of a user who has never had a task
+FULL_FIELDS = ("priority", "due_date", "time_zone", "tags", "recurrence", "recurrence_from", "completed_at")
+
+Task = dict[str, Any]
+Row = tuple[Any, ...]
 
 
-def list_tasks(user_id: str) -> list[dict[str, Any]]:
-    """Return all tasks of the user, oldest first."""
-    return [_task(row) for row in fetch_all(user_id, statements.LIST, {"owner": user_id})]
+@dataclass(frozen=True)
+class Key:
+    """What names a request that may be repeated: its key, and a hash of what it means."""
+
+    text: str
+    fingerprint: bytes
 
 
-def get(user_id: str, task_id: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Page:
+    """A part of a list: tag, tasks, how many there are in all, and the position of the last one if more follow."""
+
+    tag: str
+    tasks: list[Task] | None
+    total: int | None
+    position: list[Any] | None
+
+
+def list_tasks(user_id: str, view: str, seen: list[str] | None) -> tuple[str, list[Task] | None]:
+    """Return the tag of the list and all tasks of the user, oldest first; None for them where the tag was seen."""
+    rows = fetch_all(user_id, statements.LIST[view], {"owner": user_id, "seen": seen})
+    epoch, version, task_id, *_ = rows[0]
+    if epoch is None and task_id is not None:
+        count_old_tasks(user_id)
+        return list_tasks(user_id, view, None)
+    tag = make_tag(epoch, version)
+    if task_id is None:
+        return tag, None if seen is not None and tag in seen else []
+    return tag, [make_task(row[2:], view) for row in rows]
+
+
+def list_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Page:
+    """Return the tasks that match, sorted, as many as are asked for. The page has no tasks where its tag was seen."""
+    key, after_id = criteria.position or (None, None)
+    parameters = {
+        "owner": user_id,
+        "seen": seen,
+        **criteria.filters,
+        "has_filters": criteria.has_filters,
+        "after_key": key,
+        "after_id": after_id,
+        "most": None if criteria.limit is None else criteria.limit + 1,
+        "skipped": criteria.skipped,
+    }
+    rows = fetch_all(user_id, PAGES[criteria.view, criteria.sort, criteria.order], parameters)
+    epoch, version, is_known, total = rows[0][:4]
+    found = [row[4:] for row in rows if row[5] is not None]
+    if epoch is None and total:
+        count_old_tasks(user_id)
+        return list_page(user_id, criteria, None)
+    shown = found if criteria.limit is None else found[: criteria.limit]
+    position = None
+    if len(found) > len(shown):
+        last_key, last_id = shown[-1][:2]
+        position = [last_key if last_key is None or criteria.sort in TEXT_KEYS else int(last_key), last_id]
+    tasks = None if is_known else [make_task(row[1:], criteria.view) for row in shown]
+    return Page(make_tag(epoch, version), tasks, total, position)
+
+
+def get_list_tag(user_id: str) -> str:
+    """Return the tag of the user's lists."""
+    rows = fetch_all(user_id, statements.HEAD, {"owner": user_id})
+    return make_tag(*rows[0]) if rows else EMPTY_TAG
+
+
+def get(user_id: str, task_id: str, view: str) -> tuple[Task, int]:
     """Return one task."""
-    return _task(_row(statements.GET, user_id, task_id))
+    row = _find(statements.GET[view], user_id, {"task_id": task_id})
+    return make_task(row, view), row[7]
 
 
-def add(user_id: str, title: str, description: str | None, completed: bool) -> dict[str, Any]:
-    """Create a task and return it."""
-    values = {"owner": user_id, "new_title": title, "new_description": description, "new_completed": completed}
-    (row,) = fetch_all(user_id, statements.ADD, values)
-    return _changed(row)
+def add(user_id: str, values: Mapping[str, Any], view: str, most: int) -> tuple[Task, int]:
+    """Create a task. Raises `TaskLimitReached` where the user has `most` tasks; 0 is no limit."""
+    rows = fetch_all(user_id, statements.ADD[view], _values_of_new_task(user_id, values, most))
+    if not rows:
+        raise TaskLimitReached(most)
+    return make_changed_task(rows[0], view), rows[0][7]
 
 
-def update(user_id: str, task_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+def add_once(user_id: str, values: Mapping[str, Any], view: str, most: int, key: Key) -> tuple[Task, int, bool]:
+    """Create a task, unless the key was used before: then return what was answered, and True.
+
+    Raises `TaskLimitReached`, or `KeyReused` where the key was used with another request.
+    """
+    parameters = {**_values_of_new_task(user_id, values, most), **_values_of_key(key)}
+    rows = _fetch_once(user_id, statements.ADD_ONCE, parameters)
+    if not rows:
+        raise TaskLimitReached(most)
+    return _read_answer(rows[0], view, key)
+
+
+def update(
+    user_id: str, task_id: str, changes: Mapping[str, Any], view: str, accepted: list[int] | None
+) -> tuple[Task, int]:
     """Change those of `title`, `description` and `completed` that are in `changes`, and return the task.
 
-    Without any change the task stays as it is, its `updated_at` too.
+    Without any change the task stays as it is, its version and `updated_at` too.
     """
     if not changes:
-        return get(user_id, task_id)
-    row = _row(
-        statements.UPDATE,
-        user_id,
-        task_id,
-        new_title=changes.get("title"),
-        has_description="description" in changes,
-        new_description=changes.get("description"),
-        new_completed=changes.get("completed"),
-    )
-    return _changed(row)
+        task, version = get(user_id, task_id, view)
+        if accepted is not None and version not in accepted:
+            raise PreconditionFailed(version)
+        return task, version
+    parameters = {
+        "task_id": task_id,
+        "accepted": accepted,
+        "new_title": changes.get("title"),
+        "has_description": "description" in changes,
+        "new_description": changes.get("description"),
+        "new_completed": changes.get("completed"),
+    }
+    row = _change(statements.UPDATE[view], user_id, parameters)
+    return make_changed_task(row[1:], view), row[8]
 
 
-def set_completed(user_id: str, task_id: str, completed: bool | None) -> dict[str, Any]:
+def set_completed(
+    user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None
+) -> tuple[Task, int]:
     """Set `completed`, or flip it where it is None, and return the task."""
-    return _changed(_row(statements.SET_COMPLETED, user_id, task_id, new_completed=completed))
+    parameters = {"task_id": task_id, "accepted": accepted, "new_completed": completed}
+    row = _change(statements.SET_COMPLETED[view], user_id, parameters)
+    return make_changed_task(row[1:], view), row[8]
 
 
-def delete(user_id: str, task_id: str) -> None:
+def set_completed_once(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
+    user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None, key: Key
+) -> tuple[Task, int, bool]:
+    """Do the same, unless the key was used before: then return what was answered, and True. Raises `KeyReused`."""
+    parameters = {"task_id": task_id, "accepted": accepted, "new_completed": completed, **_values_of_key(key)}
+    row = _change(statements.SET_COMPLETED_ONCE, user_id, parameters)
+    return _read_answer(row[1:], view, key)
+
+
+def delete(user_id: str, task_id: str, accepted: list[int] | None) -> None:
     """Remove a task for good."""
-    _row(statements.DELETE, user_id, task_id)
+    _change(statements.DELETE, user_id, {"task_id": task_id, "accepted": accepted})
 
 
-def _task(row: tuple[Any, ...]) -> dict[str, Any]:
+def count_old_tasks(user_id: str) -> None:
+    """Make the row of a user whose tasks are all older than such rows, so that the list has a tag."""
+    fetch_all(user_id, statements.START_COUNTING, {"owner": user_id, "epoch": _make_epoch()})
+
+
+def make_tag(epoch: str | None, version: int | None) -> str:
+    """Return the tag of a user's lists: it names the newest change."""
+    return EMPTY_TAG if epoch is None else f"{epoch}-{version}"
+
+
+def make_task(row: Row, view: str) -> Task:
     """Give the columns of a row their names. `dict(zip(...))` would take twice as long."""
-    task_id, user_id, title, description, completed, created_at, updated_at = row
-    return {
+    task_id, user_id, title, description, completed, created_at, updated_at = row[:7]
+    task = {
         "id": task_id,
         "user_id": user_id,
         "title": title,
@@ -74,18 +193,85 @@ def _task(row: tuple[Any, ...]) -> dict[str, Any]:
         "created_at": created_at,
         "updated_at": updated_at,
     }
+    if view == FULL:
+        task.update(zip(FULL_FIELDS, row[8:15], strict=True))
+        task["version"] = row[7]
+    return task
 
 
-def _changed(row: tuple[Any, ...]) -> dict[str, Any]:
+def make_changed_task(row: Row, view: str) -> Task:
     """Return the task of a changed row, whose times are not text yet."""
-    *rest, created_at, updated_at = row
-    return _task((*rest, *(f"{time.isoformat(timespec='microseconds')}Z" for time in (created_at, updated_at))))
+    task = make_task(row, view)
+    for name in ("created_at", "updated_at", "completed_at"):
+        if task.get(name) is not None:
+            task[name] = f"{task[name].isoformat(timespec='microseconds')}Z"
+    return task
 
 
-def _row(statement: Statement, user_id: str, task_id: str, **values: Any) -> tuple[Any, ...]:
+def _values_of_new_task(user_id: str, values: Mapping[str, Any], most: int) -> dict[str, Any]:
+    return {
+        "owner": user_id,
+        "epoch": _make_epoch(),
+        "most": most,
+        "new_title": values["title"],
+        "new_description": values.get("description"),
+        "new_completed": values["completed"],
+    }
+
+
+def _values_of_key(key: Key) -> dict[str, Any]:
+    return {"key": key.text, "fingerprint": key.fingerprint}
+
+
+def _make_epoch() -> str:
+    return secrets.token_hex(8)
+
+
+def _find(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> Row:
     """Run a statement about one task and return its row. A text that is no UUID is the id of no task."""
-    if UUID.fullmatch(task_id):
-        rows = fetch_all(user_id, statement, {"owner": user_id, "task_id": task_id, **values})
+    if UUID.fullmatch(parameters["task_id"]):
+        rows = _fetch_once(user_id, statement, {"owner": user_id, **parameters})
         if rows:
             return rows[0]
-    raise TaskNotFound(task_id)
+    raise TaskNotFound(parameters["task_id"])
+
+
+def _change(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> Row:
+    """Run a statement that changes one task. Return its row: the version that the task had, and what became of it."""
+    row = _find(statement, user_id, parameters)
+    if any(value is not None for value in row[1:]):
+        return row
+    accepted = parameters["accepted"]
+    if accepted is not None and row[0] not in accepted:
+        raise PreconditionFailed(row[0])
+    count_old_tasks(user_id)
+    return _find(statement, user_id, parameters)
+
+
+def _fetch_once(user_id: str, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
+    """Run a statement, and with a key a second time before it is said that nothing was done.
+
+    It may have waited for another request with the same key, which its snapshot of the database does not show.
+    """
+    has_key = "key" in parameters
+    try:
+        rows: list[Row] = fetch_all(user_id, statement, parameters)
+    except UNIQUE_VIOLATION:
+        return fetch_all(user_id, statement, parameters)
+    if has_key and not any(row[-1] for row in rows):
+        return fetch_all(user_id, statement, parameters)
+    return rows
+
+
+def _read_answer(row: Row, view: str, key: Key) -> tuple[Task, int, bool]:
+    """Return task and version of an answer that was kept, and whether it was kept before this request."""
+    fingerprint, answer = row
+    if fingerprint is not None and bytes(fingerprint) != key.fingerprint:
+        raise KeyReused(key.text)
+    kept = orjson.loads(answer)
+    for name in ("created_at", "updated_at", "completed_at"):
+        if kept[name] is not None:
+            kept[name] = datetime.fromisoformat(kept[name])
+    columns = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at", "version")
+    task = make_changed_task(tuple(kept[name] for name in (*columns, *FULL_FIELDS)), view)
+    return task, kept["version"], fingerprint is not None

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
 
-from app.tasks.models import DESCRIPTION_MAX, TITLE_MAX, USER_ID_MAX
+from app.database.ownership import USER_ID_MAX
+from app.tasks.models import DESCRIPTION_MAX, TITLE_MAX
 from app.web.fields import Boolean, Length, RequestSchema, String, trim
 
 CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f"  # The general category Cc of Unicode.

@@ -1,104 +1,225 @@
-"""Every SQL statement about tasks."""
+"""The SQL statements about tasks, one for each request and view.
 
-from typing import Any
+Each of them is sent as one string, in one implicit transaction. Locks are always taken in one order: the task, then the
+row of the user. Whoever holds the row of the user until the commit gives versions in the order of the commits, and
+without gaps. What finds nothing to change takes no version.
+"""
 
-import sqlalchemy as sa
+from sqlalchemy import text
 
 from app.database.statement import Statement
-from app.tasks.models import Task
+from app.tasks.columns import CHANGED, READ
+from config import FULL, VIEWS
 
-FIELDS = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at")
+TOMBSTONES_KEPT = "30 days"
+KEYS_KEPT = "25 hours"  # The contract promises 24, whatever the clocks of the instances say.
+REMOVED_AT_ONCE = 20  # expired rows, so that no request has to remove many
 
-tasks = Task.__table__
+# The id and the times come from one reading of the clock, so that all of them have the same order. `updated_at` must
+# grow with every change, even if the clock went back or a racing change read it later. Citus allows no timestamptz
+# arithmetic in UPDATE, hence the detour through UTC.
+NOW = "statement_timestamp()"
+LATER = f"greatest({NOW}, timezone('UTC', timezone('UTC', tasks.updated_at) + interval '1 microsecond'))"
 
-
-def _as_sent(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """Have the server write ids and times as the strings of JSON, which is cheaper than making objects of them first.
-
-    Times come in UTC whatever the session's time zone, and always with six digits.
-    """
-    if isinstance(column.type, sa.DateTime):
-        return sa.func.to_char(_in_utc(column), sa.literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""))
-    return _as_returned(column)
-
-
-def _as_returned(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """Like `_as_sent`, for a changed row, but leave times to Python: Citus allows no `to_char` in `RETURNING`."""
-    if isinstance(column.type, sa.Uuid):
-        return sa.cast(column, sa.Text)
-    return _in_utc(column) if isinstance(column.type, sa.DateTime) else column
+# Whether the tag of the newest change of a user, `u`, is among those that the client has seen.
+KNOWN = "coalesce(u.epoch || '-' || u.version = ANY (CAST(:seen AS text[])), false)"
 
 
-def _in_utc(time: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Take the time zone from a time that has one, or give it to one that has none."""
-    return sa.func.timezone(sa.literal_column("'UTC'"), time)
+def _read(name: str, sql: str) -> Statement:
+    return Statement(name, text(sql), only_reads=True)
 
 
-def _parameter(name: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    return sa.bindparam(name, type_=column.type)
+def _write(name: str, sql: str) -> Statement:
+    return Statement(name, text(sql), only_reads=False)
 
 
-AS_SENT = [_as_sent(tasks.c[name]) for name in FIELDS]
-AS_RETURNED = [_as_returned(tasks.c[name]) for name in FIELDS]
-
-# SQLAlchemy reserves the names of the columns in INSERT and UPDATE, so the parameters have others.
-OWNER = _parameter("owner", tasks.c.user_id)
-TITLE = _parameter("new_title", tasks.c.title)
-DESCRIPTION = _parameter("new_description", tasks.c.description)
-COMPLETED = _parameter("new_completed", tasks.c.completed)
-
-THIS_TASK = sa.and_(tasks.c.user_id == OWNER, tasks.c.id == _parameter("task_id", tasks.c.id))
-
-# The id and the times come from one reading of the clock, so that all of them have the same order.
-NOW = sa.func.statement_timestamp()
-
-# `updated_at` must grow with every change, even if the clock went back or a racing change read it later. Citus allows
-# no timestamptz arithmetic in UPDATE, hence the detour through UTC.
-MICROSECOND: sa.ColumnElement[Any] = sa.literal_column("interval '1 microsecond'")
-LATER = sa.func.greatest(NOW, _in_utc(_in_utc(tasks.c.updated_at) + MICROSECOND))
-
-LIST = Statement("list", sa.select(*AS_SENT).where(tasks.c.user_id == OWNER).order_by(tasks.c.id))
-GET = Statement("get", sa.select(*AS_SENT).where(THIS_TASK))
-ADD = Statement(
-    "add",
-    sa.insert(tasks)
-    .values(
-        id=sa.func.uuidv7_at(NOW),
-        user_id=OWNER,
-        title=TITLE,
-        description=DESCRIPTION,
-        completed=COMPLETED,
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    .returning(*AS_RETURNED),
-)
-UPDATE = Statement(
-    "update",
-    sa.update(tasks)
-    .where(THIS_TASK)
-    .values(
-        title=sa.func.coalesce(TITLE, tasks.c.title),
-        description=sa.case((_parameter("has_description", tasks.c.completed), DESCRIPTION), else_=tasks.c.description),
-        completed=sa.func.coalesce(COMPLETED, tasks.c.completed),
-        updated_at=LATER,
-    )
-    .returning(*AS_RETURNED),
-)
-SET_COMPLETED = Statement(
-    "set_completed",
-    sa.update(tasks)
-    .where(THIS_TASK)
-    .values(completed=sa.func.coalesce(COMPLETED, ~tasks.c.completed), updated_at=LATER)
-    .returning(*AS_RETURNED),
-)
-DELETE = Statement("delete", sa.delete(tasks).where(THIS_TASK).returning(tasks.c.id))
-
-ALL = {
-    "list": LIST,
-    "get": GET,
-    "add": ADD,
-    "update": UPDATE,
-    "set_completed": SET_COMPLETED,
-    "delete": DELETE,
+GET = {
+    view: _read(f"get_{view}", f"SELECT {READ[view]} FROM tasks WHERE user_id = :owner AND id = CAST(:task_id AS uuid)")
+    for view in VIEWS
 }
+
+# Each row has epoch and version of the user, then a task. One row without a task: the client knows the list, or there
+# are no tasks. Where the client knows it, the condition on `u` is false for all rows, and no task is read.
+LIST = {
+    view: _read(
+        f"list_{view}",
+        f"""
+        SELECT u.epoch, u.version, task.*
+        FROM (VALUES (1)) AS one
+        LEFT JOIN users AS u ON u.user_id = :owner
+        LEFT JOIN LATERAL (
+            SELECT {READ[view]} FROM tasks WHERE user_id = :owner AND NOT {KNOWN} ORDER BY tasks.id
+        ) AS task ON true
+        """,
+    )
+    for view in VIEWS
+}
+HEAD = _read("head", "SELECT epoch, version FROM users WHERE user_id = :owner")
+
+# A user's first change makes the row of the user, and counts the tasks that are older than that row.
+_COUNT_UP = """
+    INSERT INTO users AS u (user_id, epoch, version, tasks)
+    SELECT :owner, CAST(:epoch AS text), 1, first.tasks
+    FROM (
+        SELECT CASE
+            WHEN EXISTS (SELECT FROM users WHERE user_id = :owner) THEN 1
+            ELSE 1 + (SELECT count(*) FROM tasks WHERE user_id = :owner)
+        END AS tasks
+    ) AS first
+    WHERE (CAST(:most AS integer) = 0 OR first.tasks <= :most) AND {condition}
+    ON CONFLICT (user_id) DO UPDATE SET version = u.version + 1, tasks = u.tasks + 1
+    WHERE CAST(:most AS integer) = 0 OR u.tasks < :most
+    RETURNING version
+"""
+
+
+def _insert(view: str) -> str:
+    return f"""
+        INSERT INTO tasks (user_id, id, title, description, completed, created_at, updated_at, version)
+        SELECT
+            :owner, uuidv7_at({NOW}), CAST(:new_title AS text), CAST(:new_description AS text),
+            CAST(:new_completed AS boolean), {NOW}, {NOW}, head.version
+        FROM head
+        RETURNING {CHANGED[view]}
+    """
+
+
+# No row: the user has as many tasks as are allowed.
+ADD = {
+    view: _write(f"add_{view}", f"WITH head AS ({_COUNT_UP.format(condition='true')}) {_insert(view)}")
+    for view in VIEWS
+}
+
+# A key that was used before, with its answer. Expired keys are removed now and then, by the user's own requests.
+_SEEN = "seen AS (SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = :owner AND key = :key)"
+_NOT_SEEN = "NOT EXISTS (SELECT FROM seen)"
+_KEEP = f"""
+    expired AS (
+        DELETE FROM idempotency_keys
+        WHERE user_id = :owner AND key IN (
+            SELECT key FROM idempotency_keys
+            WHERE user_id = :owner AND created_at < {NOW} - interval '{KEYS_KEPT}'
+            AND (SELECT version % 16 FROM head) = 0
+            LIMIT {REMOVED_AT_ONCE} FOR UPDATE SKIP LOCKED
+        )
+    ),
+    kept AS (
+        INSERT INTO idempotency_keys (user_id, key, fingerprint, answer)
+        SELECT :owner, :key, CAST(:fingerprint AS bytea), CAST(to_jsonb(done) AS text) FROM done
+        RETURNING answer
+    )
+"""
+
+# Fingerprint and answer; the fingerprint is null where the request has acted now. No row: as in ADD. A racing request
+# with the same key waits for the row of the user, and then fails (23505): all of it is undone, and no version is taken.
+ADD_ONCE = _write(
+    "add_once",
+    f"""
+    WITH {_SEEN}, head AS ({_COUNT_UP.format(condition=_NOT_SEEN)}), done AS ({_insert(FULL)}), {_KEEP}
+    SELECT NULL, answer FROM kept UNION ALL SELECT fingerprint, answer FROM seen
+    """,
+)
+
+# The task is locked first: whether it exists, and has a version that the client accepts, is decided on its newest
+# state, before a version is taken.
+_LOCK = """
+    task AS (
+        SELECT version FROM tasks WHERE user_id = :owner AND id = CAST(:task_id AS uuid) AND {condition} FOR {strength}
+    )
+"""
+_ACCEPTED = """
+    EXISTS (SELECT FROM task WHERE CAST(:accepted AS bigint[]) IS NULL OR version = ANY (CAST(:accepted AS bigint[])))
+"""
+_COUNT = f"head AS (UPDATE users SET version = version + 1 WHERE user_id = :owner AND {_ACCEPTED} RETURNING version)"
+_THIS = "tasks.user_id = :owner AND tasks.id = CAST(:task_id AS uuid)"
+_CHANGES = """
+    title = coalesce(CAST(:new_title AS text), title),
+    description = CASE WHEN :has_description THEN CAST(:new_description AS text) ELSE description END,
+    completed = coalesce(CAST(:new_completed AS boolean), completed)
+"""
+_COMPLETION = "completed = coalesce(CAST(:new_completed AS boolean), NOT completed)"
+
+
+def _done(view: str, changes: str) -> str:
+    return f"""
+        done AS (
+            UPDATE tasks SET {changes}, updated_at = {LATER}, version = head.version FROM head WHERE {_THIS}
+            RETURNING {CHANGED[view]}
+        )
+    """
+
+
+def _change(name: str, changes: str) -> dict[str, Statement]:
+    """Return statements whose row has the version that the task had, and the changed task.
+
+    No row: there is no such task. A row without a task: its version is not accepted, or the user has no row yet.
+    """
+    lock = _LOCK.format(condition="true", strength="NO KEY UPDATE")
+    return {
+        view: _write(
+            f"{name}_{view}",
+            f"""
+            WITH {lock}, {_COUNT}, {_done(view, changes)}
+            SELECT task.version, done.* FROM task LEFT JOIN done ON true
+            """,
+        )
+        for view in VIEWS
+    }
+
+
+UPDATE = _change("update", _CHANGES)
+SET_COMPLETED = _change("set_completed", _COMPLETION)
+# The version that the task had, then as in ADD_ONCE.
+SET_COMPLETED_ONCE = _write(
+    "set_completed_once",
+    f"""
+    WITH {_SEEN}, {_LOCK.format(condition=_NOT_SEEN, strength="NO KEY UPDATE")}, {_COUNT}, {_done(FULL, _COMPLETION)},
+    {_KEEP}
+    SELECT task.version, NULL, kept.answer FROM task LEFT JOIN kept ON true
+    UNION ALL SELECT NULL, fingerprint, answer FROM seen
+    """,
+)
+
+# As UPDATE, with the id of the deleted task. Tombstones that are too old are removed, and the row of the user tells up
+# to which version.
+DELETE = _write(
+    "delete",
+    f"""
+    WITH {_LOCK.format(condition="true", strength="UPDATE")},
+    expired AS (
+        DELETE FROM deleted_tasks
+        WHERE user_id = :owner AND version IN (
+            SELECT version
+            FROM (
+                SELECT version, deleted_at FROM deleted_tasks WHERE user_id = :owner
+                ORDER BY version LIMIT {REMOVED_AT_ONCE} FOR UPDATE SKIP LOCKED
+            ) AS oldest
+            WHERE deleted_at < {NOW} - interval '{TOMBSTONES_KEPT}' AND {_ACCEPTED}
+        )
+        RETURNING version
+    ),
+    head AS (
+        UPDATE users
+        SET version = version + 1, tasks = tasks - 1, purged = greatest(purged, (SELECT max(version) FROM expired))
+        WHERE user_id = :owner AND {_ACCEPTED}
+        RETURNING version
+    ),
+    done AS (DELETE FROM tasks USING head WHERE {_THIS} RETURNING tasks.id),
+    kept AS (
+        INSERT INTO deleted_tasks (user_id, version, id) SELECT :owner, head.version, done.id FROM head, done
+        RETURNING id::text
+    )
+    SELECT task.version, kept.id FROM task LEFT JOIN kept ON true
+    """,
+)
+
+# Make the row of a user whose tasks are all older than such rows.
+START_COUNTING = _write(
+    "start_counting",
+    """
+    INSERT INTO users (user_id, epoch, version, tasks)
+    SELECT CAST(:owner AS varchar), CAST(:epoch AS text), 0, count(*) FROM tasks WHERE user_id = :owner
+    ON CONFLICT DO NOTHING
+    RETURNING version
+    """,
+)

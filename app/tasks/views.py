@@ -1,11 +1,15 @@
-"""The six endpoints: path and body in, status and headers out."""
+"""The endpoints of the tasks: path, query, headers and body in; status, headers and body out."""
 
 from typing import Any
 from urllib.parse import quote
 
+from flask import Response, current_app
 from flask.typing import ResponseReturnValue
 
 from app.tasks import repository
+from app.tasks.criteria import Criteria
+from app.tasks.filters import NEXT_REPLACES, read_criteria, read_view
+from app.tasks.models import KEY_MAX
 from app.tasks.schemas import (
     EXAMPLE,
     LOCATION,
@@ -17,9 +21,14 @@ from app.tasks.schemas import (
     TaskChanges,
     TaskSchema,
 )
+from app.web.answers import is_seen, not_modified, tagged
 from app.web.blueprint import Blueprint
+from app.web.conditions import ANY, read_accepted_versions, read_seen_tags
+from app.web.cursors import make_cursor, make_next_link
+from app.web.idempotency import fingerprint_request, read_key
 
 DELETED = {"message": "Task deleted successfully"}
+TOTAL = "X-Total-Count"
 
 blueprint = Blueprint(
     "tasks",
@@ -33,8 +42,15 @@ blueprint = Blueprint(
 @blueprint.get("")
 @blueprint.response(200, TaskSchema(many=True), example=[EXAMPLE])
 def list_tasks(user_id: str) -> ResponseReturnValue:
-    """List every task of the user, oldest first."""
-    return repository.list_tasks(user_id)
+    """List the tasks of the user that match, all of them unless a page is asked for."""
+    criteria = read_criteria(user_id, current_app.config["DEFAULT_VIEW"])
+    seen = read_seen_tags()
+    if seen == [ANY]:
+        return not_modified(repository.get_list_tag(user_id))
+    if criteria.is_everything:
+        tag, tasks = repository.list_tasks(user_id, criteria.view, seen)
+        return not_modified(tag) if tasks is None else tagged(tasks, tag, headers={TOTAL: str(len(tasks))})
+    return _answer_page(user_id, criteria, seen)
 
 
 @blueprint.post("")
@@ -42,8 +58,15 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
 @blueprint.response(201, TaskSchema(), example=EXAMPLE, headers={"Location": LOCATION})
 def create_task(body: dict[str, Any], user_id: str) -> ResponseReturnValue:
     """Create a task."""
-    task = repository.add(user_id, body["title"], body.get("description"), body["completed"])
-    return task, 201, {"Location": f"/api/{quote(user_id, safe='')}/tasks/{task['id']}"}
+    view, key = _read_view(), _read_key(body)
+    most = current_app.config["MAX_TASKS_PER_USER"]
+    if key is None:
+        task, version = repository.add(user_id, body, view, most)
+        is_replay = False
+    else:
+        task, version, is_replay = repository.add_once(user_id, body, view, most, key)
+    location = f"/api/{quote(user_id, safe='')}/tasks/{task['id']}"
+    return tagged(task, version, 201, headers={"Location": location, **_replay_headers(is_replay)})
 
 
 @blueprint.get("/<task_id>", parameters=[TASK_ID])
@@ -51,7 +74,8 @@ def create_task(body: dict[str, Any], user_id: str) -> ResponseReturnValue:
 @blueprint.alt_response(404, "TaskNotFound")
 def get_task(user_id: str, task_id: str) -> ResponseReturnValue:
     """Return one task."""
-    return repository.get(user_id, task_id)
+    task, version = repository.get(user_id, task_id, _read_view())
+    return not_modified(version) if is_seen(version, read_seen_tags()) else tagged(task, version)
 
 
 @blueprint.put("/<task_id>", parameters=[TASK_ID])
@@ -63,7 +87,7 @@ def update_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseRet
 
     A field that is absent stays as it is; `"description": null` clears it. `{}` changes nothing, not even `updated_at`.
     """
-    return repository.update(user_id, task_id, body)
+    return tagged(*repository.update(user_id, task_id, body, _read_view(), read_accepted_versions()))
 
 
 @blueprint.patch("/<task_id>/complete", parameters=[TASK_ID])
@@ -72,7 +96,12 @@ def update_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseRet
 @blueprint.alt_response(404, "TaskNotFound")
 def complete_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseReturnValue:
     """Flip `completed`; with a body, set it instead."""
-    return repository.set_completed(user_id, task_id, body.get("completed"))
+    view, key, accepted = _read_view(), _read_key(body), read_accepted_versions()
+    completed = body.get("completed")
+    if key is None:
+        return tagged(*repository.set_completed(user_id, task_id, completed, view, accepted))
+    task, version, is_replay = repository.set_completed_once(user_id, task_id, completed, view, accepted, key)
+    return tagged(task, version, headers=_replay_headers(is_replay))
 
 
 @blueprint.delete("/<task_id>", parameters=[TASK_ID])
@@ -80,5 +109,29 @@ def complete_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseR
 @blueprint.alt_response(404, "TaskNotFound")
 def delete_task(user_id: str, task_id: str) -> ResponseReturnValue:
     """Remove a task for good."""
-    repository.delete(user_id, task_id)
+    repository.delete(user_id, task_id, read_accepted_versions())
     return DELETED
+
+
+def _answer_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Response:
+    page = repository.list_page(user_id, criteria, seen)
+    if page.tasks is None:
+        return not_modified(page.tag)
+    headers = {TOTAL: str(page.total)}
+    if page.position is not None:
+        cursor = make_cursor(page.position, criteria.bound_to(user_id))
+        headers["Link"] = make_next_link(cursor, NEXT_REPLACES)
+    return tagged(page.tasks, page.tag, headers=headers)
+
+
+def _read_view() -> str:
+    return read_view(current_app.config["DEFAULT_VIEW"])
+
+
+def _read_key(body: dict[str, Any]) -> repository.Key | None:
+    text = read_key(KEY_MAX)
+    return None if text is None else repository.Key(text, fingerprint_request(body))
+
+
+def _replay_headers(is_replay: bool) -> dict[str, str]:
+    return {"Idempotent-Replayed": "true"} if is_replay else {}

@@ -43,7 +43,7 @@ class Application(Flask):
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             if record is not None:
                 record.answer(status, headers)
-            constant = constant_headers(environ["PATH_INFO"])
+            constant = constant_headers(environ["PATH_INFO"], headers)
             return start_response(status, [*headers, ("X-Request-ID", request_id), *constant], *exc_info)
 
         if record is None:

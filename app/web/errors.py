@@ -15,14 +15,20 @@ from werkzeug.exceptions import (
 from app.database.failures import DATABASE_ERRORS, is_unavailable
 from app.exceptions import (
     AccessForbidden,
+    Fault,
     InvalidRequest,
     InvalidToken,
+    KeyReused,
     KeysUnavailable,
     NotAuthenticated,
+    PreconditionFailed,
+    SyncTokenExpired,
+    TaskLimitReached,
     TaskNotFound,
     TokenExpired,
 )
 from app.telemetry.metrics import note_database_error
+from app.web.fields import KEY_REUSED
 from app.web.json import JSONResponse
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back
@@ -35,7 +41,11 @@ DETAILS: dict[int | None, str] = {
 }
 TASK_NOT_FOUND = "Task not found"
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
 ACCESS_FORBIDDEN = "Access forbidden"
+TASK_LIMIT_REACHED = "Task limit reached"
+PRECONDITION_FAILED = "Precondition failed"
+SYNC_TOKEN_EXPIRED = "Sync token expired"  # noqa: S105 -- no password
 
 logger = logging.getLogger("app.errors")
 
@@ -76,6 +86,29 @@ def access_forbidden(error: AccessForbidden) -> Response:
     return error_response(403, ACCESS_FORBIDDEN)
 
 
+def task_limit_reached(error: TaskLimitReached) -> Response:
+    """403: the user has as many tasks as are allowed."""
+    return error_response(403, TASK_LIMIT_REACHED)
+
+
+def precondition_failed(error: PreconditionFailed) -> Response:
+    """412, with the tag that the task has."""
+    response = error_response(412, PRECONDITION_FAILED)
+    response.headers["ETag"] = f'"{error.version}"'
+    return response
+
+
+def sync_token_expired(error: SyncTokenExpired) -> Response:
+    """410: the client has to start anew, without a token."""
+    return error_response(410, SYNC_TOKEN_EXPIRED)
+
+
+def key_reused(error: KeyReused) -> Response:
+    """422: the header `Idempotency-Key` names another request."""
+    fault = Fault(("header", IDEMPOTENCY_KEY), KEY_REUSED.msg, KEY_REUSED.type)
+    return invalid_request(InvalidRequest([fault]))
+
+
 def keys_unavailable(error: KeysUnavailable) -> Response:
     """503: the issuer's keys can't be fetched, so no token can be verified."""
     return http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
@@ -110,6 +143,10 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(TokenExpired, unauthenticated)
     app.register_error_handler(AccessForbidden, access_forbidden)
     app.register_error_handler(KeysUnavailable, keys_unavailable)
+    app.register_error_handler(TaskLimitReached, task_limit_reached)
+    app.register_error_handler(PreconditionFailed, precondition_failed)
+    app.register_error_handler(SyncTokenExpired, sync_token_expired)
+    app.register_error_handler(KeyReused, key_reused)
     for database_exception in DATABASE_ERRORS:
         app.register_error_handler(database_exception, database_error)
     app.register_error_handler(HTTPException, http_error)

@@ -1,6 +1,7 @@
 """marshmallow in the contract's vocabulary: each of its messages carries the `type` and `msg` that a client sees."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,9 +15,9 @@ class Message:
     type: str
     msg: str
 
-    def __call__(self, limit: int) -> "Message":
-        """Return the same message with the limit filled in."""
-        return Message(self.type, self.msg.format(limit))
+    def __call__(self, detail: object) -> "Message":
+        """Return the same message with a limit, or another detail, filled in."""
+        return Message(self.type, self.msg.format(detail))
 
 
 MISSING = Message("value_error.missing", "field required")
@@ -28,17 +29,28 @@ NOT_JSON = Message("value_error.jsondecode", "invalid JSON")
 FORBIDDEN_CHARACTER = Message("value_error.str.character", "string contains a character that is not allowed")
 TOO_SHORT = Message("value_error.any_str.min_length", "ensure this value has at least {} characters")
 TOO_LONG = Message("value_error.any_str.max_length", "ensure this value has at most {} characters")
+NOT_AN_INTEGER = Message("type_error.integer", "value is not a valid integer")
+TOO_SMALL = Message("value_error.number.not_ge", "ensure this value is greater than or equal to {}")
+TOO_LARGE = Message("value_error.number.not_le", "ensure this value is less than or equal to {}")
+NOT_A_MEMBER = Message("type_error.enum", "value is not a valid enumeration member; permitted: {}")
+NOT_A_DATE = Message("value_error.date", "invalid date format")
+NOT_A_LIST = Message("type_error.list", "value is not a valid list")
+TOO_MANY = Message("value_error.list.max_items", "ensure this value has at most {} items")
+NO_TIME_ZONE = Message("value_error.timezone", "unknown time zone")
+NO_RECURRENCE = Message("value_error.recurrence", "invalid recurrence rule")
+BAD_CURSOR = Message("value_error.cursor", "invalid cursor")
+CONFLICT = Message("value_error.conflict", "{}")
+KEY_REUSED = Message("value_error.idempotency_key", "key was used with another request")
 MESSAGES = (
-    MISSING,
-    NULL,
-    NOT_A_STRING,
-    NOT_A_BOOLEAN,
-    NOT_AN_OBJECT,
-    NOT_JSON,
-    FORBIDDEN_CHARACTER,
-    TOO_SHORT,
-    TOO_LONG,
+    *(MISSING, NULL, NOT_A_STRING, NOT_A_BOOLEAN, NOT_AN_OBJECT, NOT_JSON, FORBIDDEN_CHARACTER, TOO_SHORT, TOO_LONG),
+    *(NOT_AN_INTEGER, TOO_SMALL, TOO_LARGE, NOT_A_MEMBER, NOT_A_DATE, NOT_A_LIST, TOO_MANY, NO_TIME_ZONE),
+    *(NO_RECURRENCE, BAD_CURSOR, CONFLICT, KEY_REUSED),
 )
+
+
+def not_a_member(permitted: Iterable[str]) -> Message:
+    """Return the message for a word that is none of these."""
+    return NOT_A_MEMBER(", ".join(f"'{word}'" for word in permitted))
 
 
 class Length(validate.Length):

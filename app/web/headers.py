@@ -4,6 +4,8 @@ from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+Headers = list[tuple[str, str]]
+
 PREFLIGHT_MAX_AGE = 7200  # seconds, the most that Chromium keeps
 
 # The documentation pages load nothing from other sites. Both set styles from scripts, ReDoc searches in a worker, and
@@ -29,6 +31,7 @@ SECURITY_HEADERS = [
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
 ]
 API_HEADERS = [*SECURITY_HEADERS, ("Cache-Control", "no-store")]
+TAGGED_HEADERS = [*SECURITY_HEADERS, ("Cache-Control", "private, no-cache")]  # A client asks again, with the tag.
 
 
 def init_app(app: Flask) -> None:
@@ -47,6 +50,8 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
 
 
-def constant_headers(path: str) -> list[tuple[str, str]]:
-    """Return the headers that every answer on this path has."""
-    return API_HEADERS if path.startswith("/api/") else SECURITY_HEADERS
+def constant_headers(path: str, headers: Headers) -> Headers:
+    """Return the headers that every answer on this path has, if it has these headers."""
+    if not path.startswith("/api/"):
+        return SECURITY_HEADERS
+    return TAGGED_HEADERS if any(name == "ETag" for name, _ in headers) else API_HEADERS
