@@ -74,3 +74,11 @@ class KeyReused(Exception):
 
 class SyncTokenExpired(Exception):
     """What happened since that token is not known any more."""
+
+
+class FieldsConflict(Exception):
+    """After the change, this field of the task would exclude another one, or lack one that it needs."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field

@@ -1,15 +1,15 @@
 """The endpoint of the changes."""
 
-from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from app.changes import repository
 from app.changes.schemas import CHANGES_EXAMPLE, ChangesSchema
-from app.tasks.filters import LIMIT_MAX, read_view
+from app.tasks.filters import LIMIT_MAX
 from app.tasks.schemas import USER_ID
 from app.web.blueprint import Blueprint
 from app.web.fields import BAD_CURSOR
 from app.web.query import Query
+from app.web.views import read_view
 
 blueprint = Blueprint(
     "changes",
@@ -25,7 +25,7 @@ blueprint = Blueprint(
 def list_changes(user_id: str) -> ResponseReturnValue:
     """Return what happened since a token."""
     query = Query()
-    view = read_view(current_app.config["DEFAULT_VIEW"], query)
+    view = read_view(query)
     limit = query.read_integer("limit", least=1, most=LIMIT_MAX) or LIMIT_MAX
     token = _read_token(query)
     query.require_no_faults()

@@ -27,5 +27,5 @@ class Statement:
         # them apart.
         self.name = f"tasks_{name}_{hashlib.sha256(str(numbered).encode()).hexdigest()[:8]}"
         arguments = ", ".join(f"%({parameter})s" for parameter in numbered.positiontup or ())
-        self.execute = f"EXECUTE {self.name}({arguments})"
+        self.execute = f"EXECUTE {self.name}({arguments})" if arguments else f"EXECUTE {self.name}"
         self.prepare = f"PREPARE {self.name} AS {str(numbered).replace('%', '%%')}; "

@@ -28,6 +28,21 @@ def read_date(text: str) -> date | datetime | None:
         return None
 
 
+def normalize_date(text: str) -> str | None:
+    """Return a date or a time as it is kept and sent, or None where it is none."""
+    found = read_date(text)
+    if found is None:
+        return None
+    if not isinstance(found, datetime):
+        return found.isoformat()
+    return found.replace(tzinfo=None).isoformat(timespec="seconds") + ("Z" if found.tzinfo else "")
+
+
+def is_day(due_date: str) -> bool:
+    """Tell whether a due date, as it is kept, is a date without a time."""
+    return "T" not in due_date
+
+
 def read_moment(text: str) -> datetime | None:
     """Return the instant that a date or a time means: midnight in UTC, or the time in UTC where it has no zone."""
     found = read_date(text)

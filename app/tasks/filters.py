@@ -5,10 +5,11 @@ from datetime import datetime
 
 from app.tasks.criteria import ASCENDING, BY_CREATION, DESCENDING, SORTS, Criteria
 from app.tasks.dates import read_moment
+from app.tasks.schemas import PRIORITIES
 from app.web.cursors import read_cursor
 from app.web.fields import BAD_CURSOR, CONFLICT, NOT_A_DATE
 from app.web.query import Query
-from config import VIEWS
+from app.web.views import read_view
 
 STATUSES = {
     "all": None,
@@ -18,26 +19,16 @@ STATUSES = {
     "done": True,
 }
 SWITCHES = {"true": True, "false": False}
-PRIORITIES = ("low", "medium", "high")
 NO_PRIORITY = "none"
 ORDERS = (ASCENDING, DESCENDING)
 LIMIT_MAX = 1000
 NEXT_REPLACES = ("cursor", "offset", "skip")  # parameters, in a link to the next page
 
 
-def read_view(default: str, query: Query | None = None) -> str:
-    """Return the view that the client wants. Raises `InvalidRequest`, unless faults are collected in `query`."""
-    own = query or Query()
-    view = own.read_word({name: name for name in reversed(VIEWS)}, "view")
-    if query is None:
-        own.require_no_faults()
-    return view or default
-
-
-def read_criteria(user_id: str, default_view: str) -> Criteria:
+def read_criteria(user_id: str) -> Criteria:
     """Return what the query asks for. Raises `InvalidRequest`."""
     query = Query()
-    view = read_view(default_view, query)
+    view = read_view(query)
     filters = {
         "completed": _read_completed(query),
         "priorities": query.read_words((*PRIORITIES, NO_PRIORITY), "priority"),

@@ -43,6 +43,7 @@ class Task(db.Model):  # type: ignore[name-defined]
     recurrence: Mapped[str | None] = mapped_column(String(500))
     recurrence_from: Mapped[str] = mapped_column(String(10), server_default="due")
     completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    succeeded: Mapped[str | None] = mapped_column(String(20))  # the due date whose completion made the next task
 
 
 class IdempotencyKey(db.Model):  # type: ignore[name-defined]

@@ -18,7 +18,7 @@ import orjson
 from app.database.failures import UNIQUE_VIOLATION
 from app.database.session import fetch_all
 from app.database.statement import Statement
-from app.exceptions import KeyReused, PreconditionFailed, TaskLimitReached, TaskNotFound
+from app.exceptions import FieldsConflict, KeyReused, PreconditionFailed, TaskLimitReached, TaskNotFound
 from app.tasks import statements
 from app.tasks.columns import TEXT_KEYS
 from app.tasks.criteria import Criteria
@@ -27,7 +27,9 @@ from config import FULL
 
 UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 EMPTY_TAG = "0-0"  # of a user who has never had a task
-FULL_FIELDS = ("priority", "due_date", "time_zone", "tags", "recurrence", "recurrence_from", "completed_at")
+SENT_FIELDS = ("priority", "due_date", "time_zone", "tags", "recurrence", "recurrence_from")
+FULL_FIELDS = (*SENT_FIELDS, "completed_at")
+COUNTED_FROM_DUE = "due"
 
 Task = dict[str, Any]
 Row = tuple[Any, ...]
@@ -124,12 +126,13 @@ def add_once(user_id: str, values: Mapping[str, Any], view: str, most: int, key:
     return _read_answer(rows[0], view, key)
 
 
-def update(
-    user_id: str, task_id: str, changes: Mapping[str, Any], view: str, accepted: list[int] | None
+def update(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
+    user_id: str, task_id: str, changes: Mapping[str, Any], view: str, accepted: list[int] | None, most: int
 ) -> tuple[Task, int]:
-    """Change those of `title`, `description` and `completed` that are in `changes`, and return the task.
+    """Change the fields of the view that are in `changes`, and return the task.
 
-    Without any change the task stays as it is, its version and `updated_at` too.
+    Without any change the task stays as it is, its version and `updated_at` too. Raises `FieldsConflict` where fields
+    exclude or need each other after the change, and `TaskLimitReached` as `set_completed` does.
     """
     if not changes:
         task, version = get(user_id, task_id, view)
@@ -137,38 +140,44 @@ def update(
             raise PreconditionFailed(version)
         return task, version
     parameters = {
-        "task_id": task_id,
-        "accepted": accepted,
         "new_title": changes.get("title"),
         "has_description": "description" in changes,
         "new_description": changes.get("description"),
-        "new_completed": changes.get("completed"),
+        **_values_of_completion(task_id, changes.get("completed"), accepted, most),
     }
+    if view == FULL:
+        for name in SENT_FIELDS:
+            parameters[f"has_{name}"] = name in changes
+            parameters[f"new_{name}"] = changes.get(name)
     row = _change(statements.UPDATE[view], user_id, parameters)
-    return make_changed_task(row[1:], view), row[8]
+    return make_changed_task(row[2:], view), row[9]
 
 
-def set_completed(
-    user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None
+def set_completed(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
+    user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None, most: int
 ) -> tuple[Task, int]:
-    """Set `completed`, or flip it where it is None, and return the task."""
-    parameters = {"task_id": task_id, "accepted": accepted, "new_completed": completed}
+    """Set `completed`, or flip it where it is None, and return the task.
+
+    A task with a rule gets a successor when it is completed. Raises `TaskLimitReached` where that would be one too
+    many.
+    """
+    parameters = _values_of_completion(task_id, completed, accepted, most)
     row = _change(statements.SET_COMPLETED[view], user_id, parameters)
-    return make_changed_task(row[1:], view), row[8]
+    return make_changed_task(row[2:], view), row[9]
 
 
 def set_completed_once(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
-    user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None, key: Key
+    user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None, most: int, key: Key
 ) -> tuple[Task, int, bool]:
     """Do the same, unless the key was used before: then return what was answered, and True. Raises `KeyReused`."""
-    parameters = {"task_id": task_id, "accepted": accepted, "new_completed": completed, **_values_of_key(key)}
+    parameters = {**_values_of_completion(task_id, completed, accepted, most), **_values_of_key(key)}
     row = _change(statements.SET_COMPLETED_ONCE, user_id, parameters)
-    return _read_answer(row[1:], view, key)
+    return _read_answer(row[2:], view, key)
 
 
 def delete(user_id: str, task_id: str, accepted: list[int] | None) -> None:
     """Remove a task for good."""
-    _change(statements.DELETE, user_id, {"task_id": task_id, "accepted": accepted})
+    _change(statements.DELETE, user_id, {"task_id": task_id, "accepted": accepted, "most": 0})
 
 
 def count_old_tasks(user_id: str) -> None:
@@ -216,7 +225,16 @@ def _values_of_new_task(user_id: str, values: Mapping[str, Any], most: int) -> d
         "new_title": values["title"],
         "new_description": values.get("description"),
         "new_completed": values["completed"],
+        **{f"new_{name}": values.get(name) for name in SENT_FIELDS},
+        "new_tags": values.get("tags", []),
+        "new_recurrence_from": values.get("recurrence_from", COUNTED_FROM_DUE),
     }
+
+
+def _values_of_completion(
+    task_id: str, completed: bool | None, accepted: list[int] | None, most: int
+) -> dict[str, Any]:
+    return {"task_id": task_id, "new_completed": completed, "accepted": accepted, "most": most}
 
 
 def _values_of_key(key: Key) -> dict[str, Any]:
@@ -239,13 +257,26 @@ def _find(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> 
 def _change(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> Row:
     """Run a statement that changes one task. Return its row: the version that the task had, and what became of it."""
     row = _find(statement, user_id, parameters)
-    if any(value is not None for value in row[1:]):
-        return row
-    accepted = parameters["accepted"]
-    if accepted is not None and row[0] not in accepted:
-        raise PreconditionFailed(row[0])
-    count_old_tasks(user_id)
-    return _find(statement, user_id, parameters)
+    if _is_refused(row):
+        _require_acceptance(row, parameters)
+        count_old_tasks(user_id)
+        row = _find(statement, user_id, parameters)
+    if _is_refused(row):
+        _require_acceptance(row, parameters)
+        raise TaskLimitReached(parameters["most"])
+    return row
+
+
+def _is_refused(row: Row) -> bool:
+    return all(value is None for value in row[2:])
+
+
+def _require_acceptance(row: Row, parameters: Mapping[str, Any]) -> None:
+    version, conflict = row[:2]
+    if parameters["accepted"] is not None and version not in parameters["accepted"]:
+        raise PreconditionFailed(version)
+    if conflict is not None:
+        raise FieldsConflict(conflict)
 
 
 def _fetch_once(user_id: str, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:

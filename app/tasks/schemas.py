@@ -2,11 +2,27 @@
 
 from typing import Any, ClassVar
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.database.ownership import USER_ID_MAX
-from app.tasks.models import DESCRIPTION_MAX, TITLE_MAX
-from app.web.fields import Boolean, Length, RequestSchema, String, trim
+from app.tasks.dates import is_day, normalize_date
+from app.tasks.models import DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
+from app.tasks.recurrence import read_rule
+from app.tasks.time_zones import find_time_zone
+from app.web.fields import (
+    CONFLICT,
+    NO_RECURRENCE,
+    NO_TIME_ZONE,
+    NOT_A_DATE,
+    Boolean,
+    Length,
+    Parsed,
+    RequestSchema,
+    String,
+    Strings,
+    Word,
+    trim,
+)
 
 CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f"  # The general category Cc of Unicode.
 NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
@@ -41,6 +57,19 @@ LOCATION = {
 }
 
 
+PRIORITIES = ("low", "medium", "high")
+COUNTED_FROM = ("due", "completion")
+# What excludes what, or needs it, in a sentence that names both.
+CONFLICTS = {
+    "recurrence": "recurrence needs a due_date",
+    "time_zone": "time_zone needs a due_date with a time",
+}
+DUE_DATE = "A date, a time on the wall, or an instant in UTC that ends in Z."
+TIME_ZONE = "Where the wall is: a name of the IANA database."
+RECURRENCE = "A rule (RRULE of RFC 5545), or one of the words daily, weekdays, weekly, monthly and yearly."
+RECURRENCE_FROM = "Whether the next due date is counted from this one, or from the day of the completion."
+
+
 def title_field(**kwargs: Any) -> String:
     """Return the field for a title, whose surrounding white space does not count."""
     about = "What is to be done. Surrounding white space is trimmed, and does not count."
@@ -66,23 +95,90 @@ def completed_field(**kwargs: Any) -> Boolean:
     return Boolean(metadata={"description": "Whether it is done.", "example": EXAMPLE["completed"]}, **kwargs)
 
 
-class NewTask(RequestSchema):
-    """The body of a request that creates a task."""
+def priority_field() -> Word:
+    """Return the field for a priority."""
+    return Word(PRIORITIES, allow_none=True, metadata={"enum": [*PRIORITIES, None], "example": "high"})
+
+
+def due_date_field() -> Parsed:
+    """Return the field for a due date; an empty one is null."""
+    metadata = {"description": DUE_DATE, "example": "2026-03-01T09:00:00"}
+    return Parsed(normalize_date, NOT_A_DATE, blank=True, allow_none=True, metadata=metadata)
+
+
+def time_zone_field() -> Parsed:
+    """Return the field for a time zone."""
+    metadata = {"description": TIME_ZONE, "example": "Europe/Berlin"}
+    return Parsed(find_time_zone, NO_TIME_ZONE, allow_none=True, metadata=metadata)
+
+
+def tags_field(**kwargs: Any) -> Strings:
+    """Return the field for tags."""
+    item = String(Length(1, TAG_MAX), pre_load=trim)
+    return Strings(
+        TAGS_MAX, item, metadata={"type": "array", "items": {"type": "string"}, "example": ["home"]}, **kwargs
+    )
+
+
+def recurrence_field() -> Parsed:
+    """Return the field for a recurrence rule."""
+    metadata = {"description": RECURRENCE, "example": "FREQ=WEEKLY;BYDAY=MO"}
+    return Parsed(read_rule, NO_RECURRENCE, allow_none=True, metadata=metadata)
+
+
+def recurrence_from_field(**kwargs: Any) -> Word:
+    """Return the field that tells from where the next due date is counted."""
+    metadata = {"description": RECURRENCE_FROM, "enum": [*COUNTED_FROM], "example": COUNTED_FROM[0]}
+    return Word(COUNTED_FROM, metadata=metadata, **kwargs)
+
+
+class BasicNewTaskSchema(RequestSchema):
+    """The body of a request in the basic view that creates a task."""
 
     title = title_field(required=True)
     description = description_field()
     completed = completed_field(load_default=False)
 
 
-class TaskChanges(RequestSchema):
-    """The body of a request that changes a task: what is absent stays as it is."""
+class NewTaskSchema(BasicNewTaskSchema):
+    """The body of a request that creates a task."""
+
+    priority = priority_field()
+    due_date = due_date_field()
+    time_zone = time_zone_field()
+    tags = tags_field(load_default=list)
+    recurrence = recurrence_field()
+    recurrence_from = recurrence_from_field(load_default=COUNTED_FROM[0])
+
+    @validates_schema
+    def _require_what_goes_together(self, data: dict[str, Any], **_: object) -> None:
+        due_date = data.get("due_date")
+        if data.get("recurrence") and not due_date:
+            raise ValidationError([CONFLICT(CONFLICTS["recurrence"])], "recurrence")
+        if data.get("time_zone") and (not due_date or is_day(due_date)):
+            raise ValidationError([CONFLICT(CONFLICTS["time_zone"])], "time_zone")
+
+
+class BasicTaskChangesSchema(RequestSchema):
+    """The body of a request in the basic view that changes a task: what is absent stays as it is."""
 
     title = title_field()
     description = description_field()
     completed = completed_field()
 
 
-class Completion(RequestSchema):
+class TaskChangesSchema(BasicTaskChangesSchema):
+    """The body of a request that changes a task: what is absent stays as it is."""
+
+    priority = priority_field()
+    due_date = due_date_field()
+    time_zone = time_zone_field()
+    tags = tags_field()
+    recurrence = recurrence_field()
+    recurrence_from = recurrence_from_field()
+
+
+class CompletionSchema(RequestSchema):
     """The body of a request that sets `completed`; without a body, the request flips it."""
 
     body_required: ClassVar[bool] = False
@@ -91,7 +187,7 @@ class Completion(RequestSchema):
 
 
 class TaskSchema(Schema):
-    """A task as a client gets it.
+    """A task as a client gets it: seven fields, and in the full view the others, too.
 
     It documents: the rows that the repository returns have this shape already, which the tests prove.
     """
@@ -111,6 +207,18 @@ class TaskSchema(Schema):
         required=True,
         metadata={"description": "RFC 3339, in UTC; moves with every change.", "example": EXAMPLE["updated_at"]},
     )
+    priority = fields.String(allow_none=True, validate=validate.OneOf(PRIORITIES), metadata={"example": "high"})
+    due_date = fields.String(allow_none=True, metadata={"description": DUE_DATE, "example": "2026-03-01T09:00:00"})
+    time_zone = fields.String(allow_none=True, metadata={"description": TIME_ZONE, "example": "Europe/Berlin"})
+    tags = fields.List(fields.String(), metadata={"example": ["home"]})
+    recurrence = fields.String(allow_none=True, metadata={"description": RECURRENCE, "example": "FREQ=WEEKLY"})
+    recurrence_from = fields.String(
+        validate=validate.OneOf(COUNTED_FROM), metadata={"description": RECURRENCE_FROM, "example": "due"}
+    )
+    completed_at = fields.DateTime(
+        allow_none=True, metadata={"description": "When it was last completed.", "example": None}
+    )
+    version = fields.Integer(metadata={"description": "The number of the last change.", "example": 42})
 
 
 class MessageSchema(Schema):

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.database.statement import Statement
 from app.tasks.columns import CHANGED, READ
-from config import FULL, VIEWS
+from config import BASIC, FULL, VIEWS
 
 TOMBSTONES_KEPT = "30 days"
 KEYS_KEPT = "25 hours"  # The contract promises 24, whatever the clocks of the instances say.
@@ -73,12 +73,31 @@ _COUNT_UP = """
 """
 
 
+# An instant that comes with a zone becomes the time on the wall there.
+_DUE_ON_WALL = r"""CASE
+    WHEN {due} LIKE '%Z' AND {zone} IS NOT NULL
+    THEN to_char(timezone({zone}, ({due})::timestamptz), 'YYYY-MM-DD"T"HH24\:MI\:SS')
+    ELSE {due}
+END"""
+_FULL_COLUMNS = ", priority, due_date, time_zone, tags, recurrence, recurrence_from"
+_FULL_VALUES = f"""
+    , CAST(:new_priority AS text),
+    {_DUE_ON_WALL.format(due="CAST(:new_due_date AS text)", zone="CAST(:new_time_zone AS text)")},
+    CAST(:new_time_zone AS text), CAST(:new_tags AS text[]), CAST(:new_recurrence AS text),
+    CAST(:new_recurrence_from AS text)
+"""
+
+
 def _insert(view: str) -> str:
     return f"""
-        INSERT INTO tasks (user_id, id, title, description, completed, created_at, updated_at, version)
+        INSERT INTO tasks (
+            user_id, id, title, description, completed, created_at, updated_at, completed_at, version
+            {_FULL_COLUMNS if view == FULL else ""}
+        )
         SELECT
             :owner, uuidv7_at({NOW}), CAST(:new_title AS text), CAST(:new_description AS text),
-            CAST(:new_completed AS boolean), {NOW}, {NOW}, head.version
+            CAST(:new_completed AS boolean), {NOW}, {NOW}, CASE WHEN :new_completed THEN {NOW} END, head.version
+            {_FULL_VALUES if view == FULL else ""}
         FROM head
         RETURNING {CHANGED[view]}
     """
@@ -124,59 +143,125 @@ ADD_ONCE = _write(
 # state, before a version is taken.
 _LOCK = """
     task AS (
-        SELECT version FROM tasks WHERE user_id = :owner AND id = CAST(:task_id AS uuid) AND {condition} FOR {strength}
+        SELECT * FROM tasks WHERE user_id = :owner AND id = CAST(:task_id AS uuid) AND {condition} FOR {strength}
     )
 """
 _ACCEPTED = """
     EXISTS (SELECT FROM task WHERE CAST(:accepted AS bigint[]) IS NULL OR version = ANY (CAST(:accepted AS bigint[])))
 """
-_COUNT = f"head AS (UPDATE users SET version = version + 1 WHERE user_id = :owner AND {_ACCEPTED} RETURNING version)"
 _THIS = "tasks.user_id = :owner AND tasks.id = CAST(:task_id AS uuid)"
-_CHANGES = """
-    title = coalesce(CAST(:new_title AS text), title),
-    description = CASE WHEN :has_description THEN CAST(:new_description AS text) ELSE description END,
-    completed = coalesce(CAST(:new_completed AS boolean), completed)
+
+
+def _sent(field: str, kind: str = "text") -> str:
+    """Return the value of a field after the change: the one that was sent, or the one that the task has."""
+    return f"CASE WHEN :has_{field} THEN CAST(:new_{field} AS {kind}) ELSE {field} END AS {field}"
+
+
+_KEPT_FIELDS = "priority, due_date, time_zone, tags, recurrence, recurrence_from"
+_SENT_FIELDS = f"""
+    {_sent("priority")},
+    {
+    _DUE_ON_WALL.format(
+        due="CASE WHEN :has_due_date THEN CAST(:new_due_date AS text) ELSE due_date END",
+        zone="CASE WHEN :has_time_zone THEN CAST(:new_time_zone AS text) ELSE time_zone END",
+    )
+} AS due_date,
+    {_sent("time_zone")}, {_sent("tags", "text[]")}, {_sent("recurrence")}, {_sent("recurrence_from")}
 """
-_COMPLETION = "completed = coalesce(CAST(:new_completed AS boolean), NOT completed)"
+_CHANGES = """
+    coalesce(CAST(:new_title AS text), title) AS title,
+    CASE WHEN :has_description THEN CAST(:new_description AS text) ELSE description END AS description,
+    coalesce(CAST(:new_completed AS boolean), completed) AS completed
+"""
+_COMPLETION = "title, description, coalesce(CAST(:new_completed AS boolean), NOT completed) AS completed"
 
 
-def _done(view: str, changes: str) -> str:
+def _steps(fields: str, view: str) -> str:
+    """Return what follows the lock: the task as it is wanted, the version, the change, and the next occurrence.
+
+    A task with a rule that is completed has a successor, but only one for each due date.
+    """
+    more = "".join(f", {name} = wanted.{name}" for name in _KEPT_FIELDS.split(", ")) if view == FULL else ""
     return f"""
+        wanted AS (SELECT {fields} FROM task),
+        conflict AS (
+            SELECT CASE
+                WHEN recurrence IS NOT NULL AND due_date IS NULL THEN 'recurrence'
+                WHEN time_zone IS NOT NULL AND (due_date IS NULL OR length(due_date) = 10) THEN 'time_zone'
+            END AS field
+            FROM wanted
+        ),
+        occurrence AS (
+            SELECT next_due_date(wanted.recurrence, wanted.recurrence_from, wanted.due_date, wanted.time_zone, {NOW})
+                AS due_date
+            FROM task, wanted
+            WHERE wanted.recurrence IS NOT NULL AND wanted.completed AND NOT task.completed
+            AND wanted.due_date IS DISTINCT FROM task.succeeded AND {_ACCEPTED}
+        ),
+        head AS (
+            UPDATE users
+            SET version = version + 1, tasks = tasks + (SELECT count(due_date) FROM occurrence)
+            WHERE user_id = :owner AND {_ACCEPTED} AND (SELECT field IS NULL FROM conflict)
+            AND (CAST(:most AS integer) = 0 OR tasks < :most OR (SELECT count(due_date) FROM occurrence) = 0)
+            RETURNING version
+        ),
         done AS (
-            UPDATE tasks SET {changes}, updated_at = {LATER}, version = head.version FROM head WHERE {_THIS}
+            UPDATE tasks
+            SET title = wanted.title, description = wanted.description, completed = wanted.completed{more},
+                completed_at = CASE
+                    WHEN NOT wanted.completed THEN NULL
+                    WHEN tasks.completed THEN tasks.completed_at
+                    ELSE {LATER}
+                END,
+                succeeded = CASE WHEN EXISTS (SELECT FROM occurrence) THEN wanted.due_date ELSE tasks.succeeded END,
+                updated_at = {LATER}, version = head.version
+            FROM head, wanted
+            WHERE {_THIS}
             RETURNING {CHANGED[view]}
+        ),
+        successor AS (
+            INSERT INTO tasks (
+                user_id, id, title, description, created_at, updated_at, version {_FULL_COLUMNS}
+            )
+            SELECT
+                :owner, uuidv7_at({NOW}), wanted.title, wanted.description, {NOW}, {NOW}, head.version,
+                wanted.priority, occurrence.due_date, wanted.time_zone, wanted.tags, wanted.recurrence,
+                wanted.recurrence_from
+            FROM head, wanted, occurrence
+            WHERE occurrence.due_date IS NOT NULL
         )
     """
 
 
-def _change(name: str, changes: str) -> dict[str, Statement]:
-    """Return statements whose row has the version that the task had, and the changed task.
+def _change(name: str, fields: dict[str, str]) -> dict[str, Statement]:
+    """Return statements whose row has the version that the task had, what excludes what, and the changed task.
 
-    No row: there is no such task. A row without a task: its version is not accepted, or the user has no row yet.
+    No row: there is no such task. A row without a changed task: its version is not accepted; two fields exclude each
+    other; the user has no row yet, or as many tasks as are allowed.
     """
     lock = _LOCK.format(condition="true", strength="NO KEY UPDATE")
     return {
         view: _write(
             f"{name}_{view}",
             f"""
-            WITH {lock}, {_COUNT}, {_done(view, changes)}
-            SELECT task.version, done.* FROM task LEFT JOIN done ON true
+            WITH {lock}, {_steps(fields[view], view)}
+            SELECT task.version, conflict.field, done.* FROM task CROSS JOIN conflict LEFT JOIN done ON true
             """,
         )
         for view in VIEWS
     }
 
 
-UPDATE = _change("update", _CHANGES)
-SET_COMPLETED = _change("set_completed", _COMPLETION)
-# The version that the task had, then as in ADD_ONCE.
+UPDATE = _change("update", {BASIC: f"{_CHANGES}, {_KEPT_FIELDS}", FULL: f"{_CHANGES}, {_SENT_FIELDS}"})
+_COMPLETED = f"{_COMPLETION}, {_KEPT_FIELDS}"
+SET_COMPLETED = _change("set_completed", dict.fromkeys(VIEWS, _COMPLETED))
+# The version that the task had, what excludes what, then as in ADD_ONCE.
 SET_COMPLETED_ONCE = _write(
     "set_completed_once",
     f"""
-    WITH {_SEEN}, {_LOCK.format(condition=_NOT_SEEN, strength="NO KEY UPDATE")}, {_COUNT}, {_done(FULL, _COMPLETION)},
-    {_KEEP}
-    SELECT task.version, NULL, kept.answer FROM task LEFT JOIN kept ON true
-    UNION ALL SELECT NULL, fingerprint, answer FROM seen
+    WITH {_SEEN}, {_LOCK.format(condition=_NOT_SEEN, strength="NO KEY UPDATE")}, {_steps(_COMPLETED, FULL)}, {_KEEP}
+    SELECT task.version, conflict.field, NULL, kept.answer FROM task CROSS JOIN conflict LEFT JOIN kept ON true
+    UNION ALL SELECT NULL, NULL, fingerprint, answer FROM seen
     """,
 )
 
@@ -209,7 +294,7 @@ DELETE = _write(
         INSERT INTO deleted_tasks (user_id, version, id) SELECT :owner, head.version, done.id FROM head, done
         RETURNING id::text
     )
-    SELECT task.version, kept.id FROM task LEFT JOIN kept ON true
+    SELECT task.version, NULL, kept.id FROM task LEFT JOIN kept ON true
     """,
 )
 

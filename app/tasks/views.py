@@ -6,26 +6,33 @@ from urllib.parse import quote
 from flask import Response, current_app
 from flask.typing import ResponseReturnValue
 
+from app.exceptions import Fault, FieldsConflict, InvalidRequest
 from app.tasks import repository
 from app.tasks.criteria import Criteria
-from app.tasks.filters import NEXT_REPLACES, read_criteria, read_view
+from app.tasks.filters import NEXT_REPLACES, read_criteria
 from app.tasks.models import KEY_MAX
 from app.tasks.schemas import (
+    CONFLICTS,
     EXAMPLE,
     LOCATION,
     TASK_ID,
     USER_ID,
-    Completion,
+    BasicNewTaskSchema,
+    BasicTaskChangesSchema,
+    CompletionSchema,
     MessageSchema,
-    NewTask,
-    TaskChanges,
+    NewTaskSchema,
+    TaskChangesSchema,
     TaskSchema,
 )
 from app.web.answers import is_seen, not_modified, tagged
 from app.web.blueprint import Blueprint
 from app.web.conditions import ANY, read_accepted_versions, read_seen_tags
 from app.web.cursors import make_cursor, make_next_link
+from app.web.fields import CONFLICT
 from app.web.idempotency import fingerprint_request, read_key
+from app.web.query import Query
+from app.web.views import read_view
 
 DELETED = {"message": "Task deleted successfully"}
 TOTAL = "X-Total-Count"
@@ -43,7 +50,7 @@ blueprint = Blueprint(
 @blueprint.response(200, TaskSchema(many=True), example=[EXAMPLE])
 def list_tasks(user_id: str) -> ResponseReturnValue:
     """List the tasks of the user that match, all of them unless a page is asked for."""
-    criteria = read_criteria(user_id, current_app.config["DEFAULT_VIEW"])
+    criteria = read_criteria(user_id)
     seen = read_seen_tags()
     if seen == [ANY]:
         return not_modified(repository.get_list_tag(user_id))
@@ -54,12 +61,11 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("")
-@blueprint.arguments(NewTask())
+@blueprint.arguments(NewTaskSchema(), basic=BasicNewTaskSchema())
 @blueprint.response(201, TaskSchema(), example=EXAMPLE, headers={"Location": LOCATION})
-def create_task(body: dict[str, Any], user_id: str) -> ResponseReturnValue:
+def create_task(body: dict[str, Any], view: str, user_id: str) -> ResponseReturnValue:
     """Create a task."""
-    view, key = _read_view(), _read_key(body)
-    most = current_app.config["MAX_TASKS_PER_USER"]
+    key, most = _read_key(body), _most()
     if key is None:
         task, version = repository.add(user_id, body, view, most)
         is_replay = False
@@ -74,33 +80,39 @@ def create_task(body: dict[str, Any], user_id: str) -> ResponseReturnValue:
 @blueprint.alt_response(404, "TaskNotFound")
 def get_task(user_id: str, task_id: str) -> ResponseReturnValue:
     """Return one task."""
-    task, version = repository.get(user_id, task_id, _read_view())
+    query = Query()
+    view = read_view(query)
+    query.require_no_faults()
+    task, version = repository.get(user_id, task_id, view)
     return not_modified(version) if is_seen(version, read_seen_tags()) else tagged(task, version)
 
 
 @blueprint.put("/<task_id>", parameters=[TASK_ID])
-@blueprint.arguments(TaskChanges())
+@blueprint.arguments(TaskChangesSchema(), basic=BasicTaskChangesSchema())
 @blueprint.response(200, TaskSchema(), example=EXAMPLE)
 @blueprint.alt_response(404, "TaskNotFound")
-def update_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseReturnValue:
+def update_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> ResponseReturnValue:
     """Change the fields that are sent.
 
     A field that is absent stays as it is; `"description": null` clears it. `{}` changes nothing, not even `updated_at`.
     """
-    return tagged(*repository.update(user_id, task_id, body, _read_view(), read_accepted_versions()))
+    try:
+        return tagged(*repository.update(user_id, task_id, body, view, read_accepted_versions(), _most()))
+    except FieldsConflict as error:
+        message = CONFLICT(CONFLICTS[error.field])
+        raise InvalidRequest([Fault(("body", error.field), message.msg, message.type)]) from error
 
 
 @blueprint.patch("/<task_id>/complete", parameters=[TASK_ID])
-@blueprint.arguments(Completion())
+@blueprint.arguments(CompletionSchema())
 @blueprint.response(200, TaskSchema(), example=EXAMPLE)
 @blueprint.alt_response(404, "TaskNotFound")
-def complete_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseReturnValue:
+def complete_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> ResponseReturnValue:
     """Flip `completed`; with a body, set it instead."""
-    view, key, accepted = _read_view(), _read_key(body), read_accepted_versions()
-    completed = body.get("completed")
+    key, accepted, completed = _read_key(body), read_accepted_versions(), body.get("completed")
     if key is None:
-        return tagged(*repository.set_completed(user_id, task_id, completed, view, accepted))
-    task, version, is_replay = repository.set_completed_once(user_id, task_id, completed, view, accepted, key)
+        return tagged(*repository.set_completed(user_id, task_id, completed, view, accepted, _most()))
+    task, version, is_replay = repository.set_completed_once(user_id, task_id, completed, view, accepted, _most(), key)
     return tagged(task, version, headers=_replay_headers(is_replay))
 
 
@@ -124,8 +136,10 @@ def _answer_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Re
     return tagged(page.tasks, page.tag, headers=headers)
 
 
-def _read_view() -> str:
-    return read_view(current_app.config["DEFAULT_VIEW"])
+def _most() -> int:
+    """Return how many tasks a user may have; 0: no limit."""
+    most: int = current_app.config["MAX_TASKS_PER_USER"]
+    return most
 
 
 def _read_key(body: dict[str, Any]) -> repository.Key | None:

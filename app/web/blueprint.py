@@ -10,7 +10,9 @@ from flask.typing import ResponseReturnValue
 
 from app.web.fields import String
 from app.web.input import check_path, read_body
-from config import OPEN
+from app.web.query import Query
+from app.web.views import read_view
+from config import BASIC, OPEN
 
 View = Callable[..., ResponseReturnValue]
 
@@ -28,14 +30,20 @@ class Blueprint(flask_smorest.Blueprint):
         if self.path_fields:
             self.before_request(lambda: check_path(self.path_fields))
 
-    def arguments(self, schema: Any, **kwargs: Any) -> Any:
-        """Read the body by this `RequestSchema`, and give it to the view as its first argument."""
+    def arguments(self, schema: Any, *, basic: Any = None, **kwargs: Any) -> Any:
+        """Read the body by this `RequestSchema`, and give it and the wanted view to the function as first arguments.
+
+        In the basic view it is read by the schema `basic`, where there is one.
+        """
         document = _only_document(super().arguments(schema, required=schema.body_required, **kwargs))
 
-        def decorator(view: View) -> View:
-            @wraps(view)
+        def decorator(function: View) -> View:
+            @wraps(function)
             def with_body(**path: str) -> ResponseReturnValue:
-                return view(read_body(schema), **path)
+                query = Query()
+                view = read_view(query)
+                body = read_body(basic if basic and view == BASIC else schema, query.faults)
+                return function(body, view, **path)
 
             return document(with_body)
 

@@ -1,9 +1,9 @@
 """marshmallow in the contract's vocabulary: each of its messages carries the `type` and `msg` that a client sees."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
@@ -91,6 +91,71 @@ class String(fields.String):
 def trim(value: Any) -> Any:
     """Take the surrounding white space off a string: a hook for `pre_load`, so that lengths count what is left."""
     return value.strip() if isinstance(value, str) else value
+
+
+class Word(String):
+    """One of some words, in any letter case."""
+
+    def __init__(self, words: Sequence[str], **kwargs: Any) -> None:
+        self.words = words
+        super().__init__(Length(), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        word = super()._deserialize(value, attr, data, **kwargs).lower()
+        if word not in self.words:
+            raise ValidationError([not_a_member(self.words)])
+        return word
+
+
+class Parsed(String):
+    """A string that a function turns into another one, or into None where it is malformed."""
+
+    def __init__(
+        self, parse: Callable[[str], str | None], fault: Message, *, blank: bool = False, **kwargs: Any
+    ) -> None:
+        self._parse = parse
+        self._fault = fault
+        self._blank = blank  # Whether "" means null.
+        super().__init__(Length(), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if self._blank and not text:
+            return None
+        parsed = self._parse(text)
+        if parsed is None:
+            raise ValidationError([self._fault])
+        return parsed
+
+    def _validate(self, value: Any) -> None:
+        """Do nothing more: what was parsed is right."""
+
+
+class Strings(fields.Field[list[str]]):
+    """An array of strings, each trimmed and of so many characters. A repeated one counts once; the order stays."""
+
+    default_error_messages = {"required": [MISSING], "null": [NULL], "invalid": [NOT_A_LIST]}
+
+    def __init__(self, most: int, item: String, **kwargs: Any) -> None:
+        self.item = item
+        self.most = most
+        super().__init__(**kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        found: dict[Message, None] = {}
+        items: dict[str, None] = {}
+        for sent in value:
+            try:
+                items[str(self.item.deserialize(sent))] = None
+            except ValidationError as error:
+                found.update(dict.fromkeys(cast(list[Message], error.messages)))
+        if len(items) > self.most:
+            found[TOO_MANY(self.most)] = None
+        if found:
+            raise ValidationError(list(found))
+        return list(items)
 
 
 class Boolean(fields.Boolean):

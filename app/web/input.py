@@ -59,21 +59,21 @@ def _is_utf8(wsgi_string: str) -> bool:
     return True
 
 
-def read_body(schema: RequestSchema) -> dict[str, Any]:
+def read_body(schema: RequestSchema, query_faults: list[Fault]) -> dict[str, Any]:
     """Return the JSON body of the request, checked; an empty one where there is none and none is required.
 
-    Raises `InvalidRequest` with all faults of the request, those of the path first, `RequestEntityTooLarge` or
+    Raises `InvalidRequest` with all faults of the request, those of path and query first, `RequestEntityTooLarge` or
     `UnsupportedMediaType`.
     """
-    path_faults = g.get("path_faults", [])
+    other_faults = [*g.get("path_faults", []), *query_faults]
     req: Request = request._get_current_object()  # type: ignore[attr-defined]
     try:
         sent = _read(req)
         body: dict[str, Any] = schema.load(_decoded(req, sent)) if sent or schema.body_required else {}
     except ValidationError as error:
-        raise InvalidRequest(path_faults + faults("body", error.messages_dict)) from error
-    if path_faults:
-        raise InvalidRequest(path_faults)
+        raise InvalidRequest(other_faults + faults("body", error.messages_dict)) from error
+    if other_faults:
+        raise InvalidRequest(other_faults)
     return body
 
 
