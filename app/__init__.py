@@ -8,7 +8,7 @@ from app.commands import doctor, token
 from app.database import engine, session
 from app.extensions import api
 from app.server import start
-from app.tasks import views as tasks
+from app.tasks import views as task_views
 from app.telemetry import requests
 from app.web import errors, headers, hosts, openapi, service
 from app.web.application import Application
@@ -28,7 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.url_map.merge_slashes = False
     for room in (engine, session, openapi, errors, headers, hosts, owner, database_commands, doctor, token):
         room.init_app(app)
-    for blueprint in (tasks.blueprint, service.blueprint):
+    for blueprint in (task_views.blueprint, service.blueprint):
         api.register_blueprint(blueprint)
     requests.init_app(app)
     start.init_app(app)
