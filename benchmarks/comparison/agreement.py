@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.seed import Database
-from benchmarks.servers import OURS, Running, Server, running
+from benchmarks.comparison.seed import Database
+from benchmarks.harness.servers import OURS, Running, Server, running
 from tests.service import Client
 
 ALICE, BOB = "alice", "bob"

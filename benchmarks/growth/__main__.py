@@ -1,4 +1,4 @@
-"""The service as its table grows to ten million tasks: `make bench-scale`, or `python -m benchmarks.scale`.
+"""The service as its table grows to ten million tasks: `make bench-scale`, or `python -m benchmarks.growth`.
 
 A table can't shrink again for another round, and machines drift. So beside the table that grows, one that stays small
 is asked, request by request in turns, and what is told of them is a ratio. The client has one connection to each, and
@@ -27,13 +27,14 @@ import psutil
 from tqdm import tqdm
 
 from app.database.embedded import ROLE
-from benchmarks import load, scale_report
-from benchmarks.growth import LENGTHS, SMALLEST, GrowingTable, Place, tables
-from benchmarks.load import drive, write_requests
-from benchmarks.operations import MIX, Request
-from benchmarks.scale_report import Length, Memory, Results, Start, Step, Timing, results_of
-from benchmarks.seed import TASKS
-from benchmarks.servers import OURS, PYTHON, WORKERS, Running, end_when_told, running
+from benchmarks.comparison.operations import MIX, Request
+from benchmarks.comparison.seed import TASKS
+from benchmarks.growth import report as scale_report
+from benchmarks.growth.report import Length, Memory, Results, Start, Step, Timing, results_of
+from benchmarks.growth.table import LENGTHS, SMALLEST, GrowingTable, Place, tables
+from benchmarks.harness import load
+from benchmarks.harness.load import drive, write_requests
+from benchmarks.harness.servers import OURS, PYTHON, WORKERS, Running, end_when_told, running
 from tests.service import ROOT, Service, environment, wait_for
 
 BYTES = 700  # of disk for each task, at most: half of them for the table, half for the log that its loading writes
@@ -326,7 +327,7 @@ def _progress(steps: range, name: str) -> Iterable[int]:
 
 def _publish(results: Results, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
-    results.save(output / "scale.json")
+    results.save(output / "results.json")
     scale_report.draw(results, output)
     print(scale_report.report(results))
     if results.faults:
@@ -353,7 +354,7 @@ def _require(options: argparse.Namespace) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=10_000_000, help="that there are in the end; 10,000 at first")
     parser.add_argument("--rounds", type=int, default=10, help="at each size")
     parser.add_argument("--requests", type=int, default=100, help="of each operation to each service, in a round")

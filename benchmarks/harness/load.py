@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.operations import Request
-from benchmarks.servers import Server
+from benchmarks.comparison.operations import Request
+from benchmarks.harness.servers import Server
 
 SCRIPT = Path(__file__).with_name("requests.lua")
 TIMEOUT = 60  # seconds; to be slow is no error here, and the percentiles tell it.

@@ -7,7 +7,7 @@ from itertools import count, cycle
 from random import Random
 from typing import Any, NamedTuple
 
-from benchmarks.seed import THOUSAND, USERS, Content
+from benchmarks.comparison.seed import THOUSAND, USERS, Content
 
 
 class Request(NamedTuple):

@@ -1,4 +1,4 @@
-"""The charts; `python -m benchmarks.charts` draws them again from results.json."""
+"""The charts; `python -m benchmarks.comparison.charts` draws them again from results.json."""
 
 import argparse
 import statistics
@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.results import Results
+from benchmarks.comparison.results import Results
 
 # The palette of Okabe and Ito, which people see apart whatever colours they see; lines have markers as well.
 STYLES = {
@@ -115,7 +115,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.charts", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.comparison.charts", description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=Path(__file__).with_name("results.json"))
     path = parser.parse_args().results
     draw(Results.load(path), path.parent)

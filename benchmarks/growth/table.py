@@ -20,7 +20,7 @@ from app.database.session import AS_USER
 from app.database.statement import Statement
 from app.tasks import statements
 from app.tasks.models import Task
-from benchmarks.seed import TASKS, Database
+from benchmarks.comparison.seed import TASKS, Database
 from tests.service import flask
 
 SMALL = "small"  # the other database

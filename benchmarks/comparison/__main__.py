@@ -1,4 +1,4 @@
-"""Our service beside what a user would pick instead: `make bench`, or `python -m benchmarks.bench`.
+"""Our service beside what a user would pick instead: `make bench`, or `python -m benchmarks.comparison`.
 
 One server at a time, each from the same table, asked the same by wrk. Rounds are interleaved, because machines drift:
 in each, every server has its turn with every operation, and a turn goes through all numbers of connections.
@@ -17,13 +17,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import agreement, charts, load
-from benchmarks.load import Load, drive, write_requests
-from benchmarks.operations import OPERATIONS, Operation
-from benchmarks.report import report
-from benchmarks.results import Results, Run, results_of
-from benchmarks.seed import Content, Database, database
-from benchmarks.servers import (
+from benchmarks.comparison import agreement, charts
+from benchmarks.comparison.operations import OPERATIONS, Operation
+from benchmarks.comparison.report import report
+from benchmarks.comparison.results import Results, Run, results_of
+from benchmarks.comparison.seed import Content, Database, database
+from benchmarks.harness import load
+from benchmarks.harness.load import Load, drive, write_requests
+from benchmarks.harness.servers import (
     FASTIFY,
     LIMIT,
     OURS,
@@ -173,7 +174,7 @@ def _publish(results: Results, output: Path) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.comparison", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="how long each run of wrk takes")
     parser.add_argument("--operations", type=_some_of(OPERATIONS), default=OPERATIONS, metavar=_keys(OPERATIONS))

@@ -1,4 +1,4 @@
-"""What `benchmarks.scale` has measured, as tables and a chart; `python -m benchmarks.scale_report` makes them again."""
+"""What was measured of the growth, as tables and a chart; `python -m benchmarks.growth.report` makes them again."""
 
 import argparse
 import json
@@ -10,9 +10,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.growth import Plan, Room
-from benchmarks.report import spread
-from benchmarks.results import Measured, here_and_now, versions
+from benchmarks.comparison.report import spread
+from benchmarks.comparison.results import Measured, here_and_now, versions
+from benchmarks.growth.table import Plan, Room
 
 FLAT = 1.3  # times as long, at most, at the largest size
 MIB = 2**20
@@ -318,7 +318,7 @@ def draw(results: Results, directory: Path) -> None:
         linespacing=0.9,
     )
     figure.text(0.01, 1 - 0.42 / figure.get_figheight(), results.conditions, fontsize=8.5, color=GREY, va="top")
-    figure.savefig(directory / "scale.png", dpi=130, facecolor="white")
+    figure.savefig(directory / "results.png", dpi=130, facecolor="white")
 
 
 def _draw_growth(axes: Any, results: Results) -> None:
@@ -406,8 +406,8 @@ def _name(axes: Any, title: str, across: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale_report", description=__doc__)
-    parser.add_argument("results", type=Path, nargs="?", default=Path(__file__).with_name("scale.json"))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth.report", description=__doc__)
+    parser.add_argument("results", type=Path, nargs="?", default=Path(__file__).with_name("results.json"))
     path = parser.parse_args().results
     loaded = Results.load(path)
     draw(loaded, path.parent)

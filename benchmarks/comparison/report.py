@@ -3,8 +3,8 @@
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks.results import Results
-from benchmarks.servers import OURS
+from benchmarks.comparison.results import Results
+from benchmarks.harness.servers import OURS
 
 
 def report(results: Results) -> str:

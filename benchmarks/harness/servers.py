@@ -19,10 +19,10 @@ import psutil
 import requests
 
 from app.database.embedded import ROLE, SUPERUSER
-from benchmarks.seed import Database
+from benchmarks.comparison.seed import Database
 from tests.service import ROOT, environment, wait_for
 
-PEERS = Path(__file__).parent / "peers"
+PEERS = Path(__file__).parents[1] / "peers"
 PEERS_VENV = PEERS / ".venv"
 NODE_MODULES = PEERS / "fastify_pg" / "node_modules"
 WORKERS = 2

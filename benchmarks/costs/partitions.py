@@ -1,6 +1,6 @@
-"""What sixteen hash partitions cost a request: `python -m benchmarks.partitions`."""
+"""What sixteen hash partitions cost a request: `python -m benchmarks.costs.partitions`."""
 
-from benchmarks.side_by_side import compare
+from benchmarks.harness.side_by_side import compare
 from tests.service import partition
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks import load
-from benchmarks.servers import CONNECTIONS, NODE_MODULES, OURS, PEERS_VENV, WORKERS, has_node
+from benchmarks.harness import load
+from benchmarks.harness.servers import CONNECTIONS, NODE_MODULES, OURS, PEERS_VENV, WORKERS, has_node
 
 PACKAGES = ("Flask", "gunicorn", "psycopg2-binary", "orjson", "SQLAlchemy")
 PEERS_PACKAGES = ("fastapi", "sqlmodel", "uvicorn", "asyncpg", "Django", "djangorestframework", "psycopg", "gunicorn")

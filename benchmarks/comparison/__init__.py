@@ -1,0 +1,1 @@
+"""The service beside others that one would build instead."""

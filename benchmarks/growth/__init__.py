@@ -1,0 +1,1 @@
+"""The service as its table grows to ten million tasks."""

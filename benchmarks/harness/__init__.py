@@ -1,0 +1,1 @@
+"""What all measurements share: databases, servers, load, results, tables and charts."""
