@@ -1,1 +1,1 @@
-"""The service beside others that one would build instead."""
+"""The service compared with the same API on other frameworks."""

@@ -1,1 +1,1 @@
-"""What one feature costs a request: two services, with and without it, side by side."""
+"""What one feature costs a request, measured with and without it, side by side."""

@@ -1,4 +1,4 @@
-"""What row security costs a request: `python -m benchmarks.row_security`."""
+"""What row security costs a request: `python -m benchmarks.costs.row_security`."""
 
 from benchmarks.harness.side_by_side import compare
 

@@ -1,1 +1,1 @@
-"""The service as its table grows to ten million tasks."""
+"""The service measured while its table grows to ten million tasks."""

@@ -1,1 +1,1 @@
-"""What all measurements share: databases, servers, load, results, tables and charts."""
+"""What the measurements share: databases, servers, load, results, tables and charts; it imports none of them."""

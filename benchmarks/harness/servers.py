@@ -1,8 +1,7 @@
-"""The servers that are compared: how each is started, watched and ended."""
+"""The servers that are measured: how each is started, watched and stopped."""
 
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,131 +18,101 @@ import psutil
 import requests
 
 from app.database.embedded import ROLE, SUPERUSER
-from benchmarks.comparison.seed import Database
-from tests.service import ROOT, environment, wait_for
+from benchmarks.harness.database import Database
+from benchmarks.harness.processes import list_processes, read_cpu_seconds
+from tests.service import ROOT, Client, environment, wait_for
 
-PEERS = Path(__file__).parents[1] / "peers"
-PEERS_VENV = PEERS / ".venv"
-NODE_MODULES = PEERS / "fastify_pg" / "node_modules"
 WORKERS = 2
-CONNECTIONS = 4  # that each worker has to the database, and as many threads where it has any
-STOP_TIMEOUT = 15  # seconds
-JWT_SECRET = secrets.token_hex(32)
-
+CONNECTIONS = 4  # from each worker to the database; a worker with threads has as many of them
+TIMEOUT = 15  # seconds, for the first answer and for stopping
 PYTHON = sys.executable
-PEERS_PYTHON = str(PEERS_VENV / "bin" / "python")
-UVICORN = (
-    *("-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"),
-    *("--workers", str(WORKERS), "--no-access-log"),
-)
-
-
-def _gunicorn(worker_class: str) -> tuple[str, ...]:
-    return (
-        *("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", str(CONNECTIONS)),
-        *("--worker-class", worker_class, "--keep-alive", "75", "--no-control-socket", "wsgi:application"),
-    )
 
 
 @dataclass(frozen=True)
 class Server:
-    """One of the servers, and the command that starts it."""
+    """A server, and the command that starts it. `{port}` in the command stands for the port."""
 
     key: str
     name: str
     command: tuple[str, ...]
     directory: Path
-    role: str = SUPERUSER  # which row security does not bind
+    role: str = SUPERUSER  # Row security does not apply to a superuser.
     settings: Mapping[str, str] = field(default_factory=dict)
-    wants_tokens: bool = False
-    validates: bool = True
+    validates: bool = True  # whether it answers invalid bodies with 422
 
     def token(self, user_id: str) -> str:
-        """Return the bearer token of that user, which is empty where none is looked at."""
-        return _token(user_id) if self.wants_tokens else ""
+        """Return the bearer token of that user, empty where the server wants none."""
+        secret = self.settings.get("JWT_SECRET")
+        return _sign_token(user_id, secret) if secret else ""
 
 
 OURS = Server("ours", "this service", (PYTHON, "-m", "gunicorn", "wsgi:app"), ROOT, ROLE)
 OURS_WITH_JWT = Server(
     *("jwt", "this service, JWT", OURS.command, ROOT, ROLE),
-    settings={"AUTH_MODE": "secret", "JWT_SECRET": JWT_SECRET},
-    wants_tokens=True,
+    settings={"AUTH_MODE": "secret", "JWT_SECRET": secrets.token_hex(32)},
 )
-FASTAPI = Server("fastapi", "FastAPI + SQLModel", (PEERS_PYTHON, *UVICORN), PEERS / "fastapi_sqlmodel")
-DJANGO = Server("django", "Django REST framework", (PEERS_PYTHON, *_gunicorn("gthread")), PEERS / "django_rest")
-FASTIFY = Server("fastify", "Fastify + pg", ("node", "server.js"), PEERS / "fastify_pg")
-LIMIT = Server(
-    *("limit", "the limit", (PYTHON, *_gunicorn("app.server.worker.Worker")), PEERS / "limit"),
-    settings={"PYTHONPATH": str(ROOT)},
-    validates=False,
-)
-LIMIT_ON_GTHREAD = Server(
-    *("gthread", "the limit, gthread", (PYTHON, *_gunicorn("gthread")), PEERS / "limit"), validates=False
-)
-SERVERS = (OURS, OURS_WITH_JWT, FASTAPI, DJANGO, FASTIFY, LIMIT, LIMIT_ON_GTHREAD)
 
 
 @cache
-def _token(user_id: str) -> str:
-    return jwt.encode({"sub": user_id, "exp": int(time.time()) + 24 * 60 * 60}, JWT_SECRET, "HS256")
+def _sign_token(user_id: str, secret: str) -> str:
+    return jwt.encode({"sub": user_id, "exp": int(time.time()) + 24 * 60 * 60}, secret, "HS256")
 
 
-def has_node() -> bool:
-    """Tell whether the servers that need Node.js can run here."""
-    return shutil.which("node") is not None and NODE_MODULES.exists()
-
-
-class Running:
-    """A server that runs."""
+class RunningServer:
+    """A server that was started, and a client of it."""
 
     def __init__(self, server: Server, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         self.server = server
         self.process = process
         self.url = url
+        self.client = Client(url)
         self._log = log
 
     def cpu_seconds(self) -> float:
-        """Return the time that its processes have spent on processors so far."""
-        return cpu_seconds(self.process.pid)
+        """Return the CPU time that its processes have used so far."""
+        return read_cpu_seconds(self.process.pid)
+
+    def workers(self) -> list[psutil.Process]:
+        """Wait until gunicorn has started its workers, and return them."""
+        master = psutil.Process(self.process.pid)
+        wait_for(lambda: len(master.children()) == WORKERS)
+        return master.children()
 
     def answers(self) -> bool:
-        """Tell whether it answers already. Raises `SystemExit` once it has ended."""
+        """Tell whether it answers requests yet. Raises `SystemExit` where it has ended."""
         if self.process.poll() is not None:
             log = self._log.read_text(errors="replace")
             raise SystemExit(f"{self.server.name} has ended with status {self.process.returncode}:\n{log}")
         with suppress(requests.ConnectionError):
-            return requests.get(f"{self.url}/api/nobody/tasks", timeout=STOP_TIMEOUT).status_code < 500
+            return requests.get(f"{self.url}/api/nobody/tasks", timeout=TIMEOUT).status_code < 500
         return False
 
     def stop(self) -> None:
-        """End all of its processes, those that outlive their parent too."""
-        processes = _tree(self.process.pid)
+        """Stop all of its processes, and wait until they have ended."""
+        # A worker that stops would wait for the next request on an open connection.
+        self.client.session.close()
+        processes = list_processes(self.process.pid)
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(STOP_TIMEOUT)
+            self.process.wait(TIMEOUT)
+        # Workers may outlive the process that started them.
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        psutil.wait_procs(processes, STOP_TIMEOUT)
-
-
-def end_when_told() -> None:
-    """Have a signal that ends us end what we have started, too."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit("Ended before it was done: nothing is written."))
+        psutil.wait_procs(processes, TIMEOUT)
 
 
 @contextmanager
-def running(server: Server, database: Database, log: Path = Path(os.devnull)) -> Iterator[Running]:
-    """Run the server for as long as the block takes, from when it answers."""
-    port = _free_port()
+def run_server(server: Server, database: Database, log: Path = Path(os.devnull)) -> Iterator[RunningServer]:
+    """Run the server for the duration of the block, which begins once it answers requests."""
+    port = _find_free_port()
     settings = {
         "DATABASE_URL": database.url(server.role),
         "HOST": "127.0.0.1",
         "PORT": str(port),
-        "WEB_CONCURRENCY": str(WORKERS),  # The names that this service has for them,
+        "WEB_CONCURRENCY": str(WORKERS),  # This service reads these two,
         "THREADS": str(CONNECTIONS),
-        "WORKERS": str(WORKERS),  # and those of the peers.
+        "WORKERS": str(WORKERS),  # and its peers read these two.
         "POOL": str(CONNECTIONS),
         "PYTHONDONTWRITEBYTECODE": "1",
         **server.settings,
@@ -156,36 +125,17 @@ def running(server: Server, database: Database, log: Path = Path(os.devnull)) ->
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: we end it.
+            start_new_session=True,  # Ctrl-C must reach the measurement only, which then stops the server.
         )
-    started = Running(server, process, f"http://127.0.0.1:{port}", log)
+    running = RunningServer(server, process, f"http://127.0.0.1:{port}", log)
     try:
-        wait_for(started.answers)
-        yield started
+        wait_for(running.answers)
+        yield running
     finally:
-        started.stop()
+        running.stop()
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the time, user and system, that a process and its descendants have spent on processors so far."""
-    total = 0.0
-    for process in _tree(pid):
-        with suppress(psutil.NoSuchProcess):
-            # Those of children are of such as have ended, and are in no tree any more.
-            times = process.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

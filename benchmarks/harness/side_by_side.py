@@ -1,79 +1,93 @@
-"""Two services at once, asked in turns by one client: the ratio of their latencies, round by round."""
+"""Two services side by side, asked in turns by one client: the ratio of their latencies in each round."""
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-from app.database.embedded import EmbeddedServer
-from tests.service import Client, flask, running
+from benchmarks.harness.api import TASKS_PER_USER, Request, TaskKey, get_task, list_tasks, toggle_task
+from benchmarks.harness.database import Database, run_postgresql
+from benchmarks.harness.processes import exit_on_signals
+from benchmarks.harness.servers import OURS, RunningServer, run_server
 
+USER = "alice"
 ROUNDS = 20
-REQUESTS = 300  # in a round, of each
+REQUESTS = 300  # to each service in a round
 
 
 def compare(
     question: str,
-    without: dict[str, str],
-    with_it: dict[str, str],
-    prepare: Callable[[str], None] = lambda _url: None,
+    without: Mapping[str, str],
+    with_it: Mapping[str, str],
+    prepare: Callable[[Database], None] | None = None,
 ) -> None:
-    """Print what the second settings cost over the first, for reading one task, a list of a hundred, and a flip.
+    """Print what the second settings cost over the first, for reading one task, a list of a hundred, and a toggle.
 
-    The services have one worker and one thread each, and a database each on servers of their own; the second is
-    prepared by `prepare`, which is given its URL.
+    Each service has one worker with one thread, and a PostgreSQL server of its own. `prepare` changes the database of
+    the second service before that service starts.
     """
+    exit_on_signals()
     print(question)
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        services = []
-        for name, settings in (("without", without), ("with", with_it)):
-            server = EmbeddedServer(Path(directory) / name)
-            server.start()
-            stack.callback(server.stop)
-            variables: dict[str, Any] = {"DATABASE_URL": server.url(), "WEB_CONCURRENCY": "1", "THREADS": "1"}
-            variables |= settings
-            for command in (("db", "upgrade"), ("row-security",)):
-                flask(*command, **variables).check_returncode()
-            if name == "with":
-                prepare(server.url())
-            services.append(stack.enter_context(running(Path(directory) / f"{name}.log", **variables)))
-        task_ids = [_a_hundred_tasks(client)[0] for client in services]
-        _print_ratio("read one", services, "GET", [f"/api/alice/tasks/{task_id}" for task_id in task_ids])
-        _print_ratio("list 100", services, "GET", ["/api/alice/tasks"] * 2)
-        _print_ratio("flip", services, "PATCH", [f"/api/alice/tasks/{task_id}/complete" for task_id in task_ids])
+        services = [
+            _start(stack, Path(directory) / "without", without),
+            _start(stack, Path(directory) / "with", with_it, prepare),
+        ]
+        keys = [_create_tasks(service)[0] for service in services]
+        connections = [stack.enter_context(closing(_connect(service))) for service in services]
+        _print_ratio("read one", connections, [get_task(key) for key in keys])
+        _print_ratio("list 100", connections, [list_tasks(key.user_id) for key in keys])
+        _print_ratio("toggle", connections, [toggle_task(key) for key in keys])
 
 
-def _a_hundred_tasks(client: Client) -> list[str]:
-    return [client.of("alice").create(f"Task {number}")["id"] for number in range(100)]
+def _start(
+    stack: ExitStack,
+    directory: Path,
+    settings: Mapping[str, str],
+    prepare: Callable[[Database], None] | None = None,
+) -> RunningServer:
+    database = Database(stack.enter_context(run_postgresql(directory)))
+    stack.enter_context(closing(database))
+    database.run_flask("row-security", **settings)
+    if prepare:
+        prepare(database)
+    server = replace(OURS, settings={"WEB_CONCURRENCY": "1", "THREADS": "1", **settings})
+    return stack.enter_context(run_server(server, database, directory / "service.log"))
 
 
-def _print_ratio(name: str, services: list[Client], method: str, paths: list[str]) -> None:
-    connections = [HTTPConnection(client.url.removeprefix("http://")) for client in services]
-    for connection, path in zip(connections, paths, strict=True):
-        _seconds(connection, method, path)  # Warms both up.
-    rounds = [
-        [_seconds(connection, method, path) for connection, path in zip(connections, paths, strict=True)]
-        for _ in range(ROUNDS)
-    ]
+def _create_tasks(service: RunningServer) -> list[TaskKey]:
+    tasks = service.client.of(USER)
+    return [TaskKey(USER, tasks.create(f"Task {number}")["id"]) for number in range(TASKS_PER_USER)]
+
+
+def _connect(service: RunningServer) -> HTTPConnection:
+    return HTTPConnection(urlsplit(service.url).netloc)
+
+
+def _print_ratio(operation: str, connections: list[HTTPConnection], requests: list[Request]) -> None:
+    asked = list(zip(connections, requests, strict=True))
+    for connection, request in asked:
+        _measure_mean(connection, request)  # This round warms up the services.
+    rounds = [[_measure_mean(connection, request) for connection, request in asked] for _ in range(ROUNDS)]
     ratios = sorted(with_it / without for without, with_it in rounds)
     without, with_it = (statistics.median(times) * 1e6 for times in zip(*rounds, strict=True))
     print(
-        f"{name}: {without:.0f} µs without, {with_it:.0f} µs with, ratio {statistics.median(ratios):.3f}"
+        f"{operation}: {without:.0f} µs without, {with_it:.0f} µs with, ratio {statistics.median(ratios):.3f}"
         f" (quartiles {ratios[ROUNDS // 4]:.3f} to {ratios[3 * ROUNDS // 4]:.3f}, {ROUNDS} rounds of {REQUESTS})"
     )
-    for connection in connections:
-        connection.close()
 
 
-def _seconds(connection: HTTPConnection, method: str, path: str) -> float:
-    """Return the mean time of a request."""
+def _measure_mean(connection: HTTPConnection, request: Request) -> float:
+    """Send the request many times, and return the mean time of an answer in seconds."""
+    target = request.target
     start = time.perf_counter()
     for _ in range(REQUESTS):
-        connection.request(method, path)
+        connection.request(request.method, target)
         response = connection.getresponse()
         response.read()
         assert response.status == 200
