@@ -28,10 +28,10 @@ test-faults: .venv/installed  ## Break everything around the service under load,
 	@$(BIN) pytest -n 0 -s -m faults tests/deploy/test_faults.py $(ARGS)
 
 bench: .venv/bench-installed $(PEERS)/.venv/installed $(PEERS)/fastify_pg/node_modules/installed  ## Measure the service beside others, with wrk; it takes most of an hour.
-	@$(BIN) benchmarks.bench $(ARGS)
+	@$(BIN) benchmarks.comparison $(ARGS)
 
 bench-scale: .venv/bench-installed  ## Measure the service as its table grows to ten million tasks; it takes ten minutes, and 8 GB of disk.
-	@$(BIN) benchmarks.scale $(ARGS)
+	@$(BIN) benchmarks.growth $(ARGS)
 
 lint: .venv/installed  ## Check style and types.
 	@$(BIN) ruff check .

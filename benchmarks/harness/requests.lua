@@ -1,8 +1,8 @@
--- For wrk: sends the requests of a file in their order, and from the beginning again after the last one.
+-- For wrk: sends the requests of a file in their order, and starts again after the last one.
 --
 --   wrk ... --script requests.lua URL -- FILE
 --
--- A line is one request: method, path, bearer token and body, with tabs between them; the last two may be empty.
+-- Each line is a request: method, path, bearer token and body, separated by tabs. The last two may be empty.
 
 local requests, count, current = {}, 0, 0
 
@@ -22,7 +22,7 @@ function request()
    return requests[current]
 end
 
--- One line of JSON, the last that wrk prints. Times are in microseconds.
+-- The last line that wrk prints is this JSON. Times are in microseconds.
 function done(summary, latency)
    local errors = summary.errors
    io.write(string.format(
