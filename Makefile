@@ -5,7 +5,7 @@ BIN := .venv/bin/python -m
 INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
 
-.PHONY: help run test test-stack test-partitions test-faults bench bench-scale lint format clean
+.PHONY: help run dev test test-stack test-partitions test-faults bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -14,6 +14,10 @@ help:  ## List the commands.
 run: .venv/installed  ## Set everything up and serve on HOST:PORT, 127.0.0.1:8000 unless set.
 	@$(BIN) flask db upgrade
 	@exec $(BIN) gunicorn wsgi:app
+
+dev: .venv/installed  ## Set everything up and serve with one worker, which starts again with each change of the code.
+	@$(BIN) flask db upgrade
+	@exec env WEB_CONCURRENCY=1 $(BIN) gunicorn --reload wsgi:app
 
 test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
