@@ -1,7 +1,6 @@
 """The servers that are compared: this service, its peers, and the limit."""
 
 import json
-import select
 import shutil
 import sys
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ UVICORN = (
 def _gunicorn(worker_class: str) -> tuple[str, ...]:
     return (
         *("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", str(CONNECTIONS)),
-        *("--worker-class", worker_class, "--keep-alive", "75", "--no-control-socket", "wsgi:application"),
+        *("--worker-class", worker_class, "--keep-alive", "30", "--no-control-socket", "wsgi:application"),
     )
 
 
@@ -34,7 +33,7 @@ FASTAPI = Server("fastapi", "FastAPI + SQLModel", (str(PEERS_PYTHON), *UVICORN),
 DJANGO = Server("django", "Django REST framework", (str(PEERS_PYTHON), *_gunicorn("gthread")), PEERS / "django_rest")
 FASTIFY = Server("fastify", "Fastify + pg", ("node", "server.js"), PEERS / "fastify_pg")
 LIMIT = Server(
-    *("limit", "the limit", (PYTHON, *_gunicorn("app.server.worker.Worker")), PEERS / "limit"),
+    *("limit", "the limit", (PYTHON, *_gunicorn("app.server.worker.GranianWorker")), PEERS / "limit"),
     settings={"PYTHONPATH": str(OURS.directory)},
     validates=False,
 )
@@ -55,9 +54,6 @@ def select_available(wanted: Sequence[Server]) -> list[Server]:
     if FASTIFY in servers and not _has_fastify():
         print("Node.js or npm is missing, so Fastify is left out.", file=sys.stderr)
         servers.remove(FASTIFY)
-    if LIMIT in servers and not hasattr(select, "epoll"):
-        print("There is no epoll here, so the limit runs on gthread only.", file=sys.stderr)
-        servers.remove(LIMIT)
     return servers
 
 
