@@ -5,7 +5,7 @@ BIN := .venv/bin/python -m
 INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
 
-.PHONY: help run test test-stack test-partitions test-faults bench bench-scale lint format clean
+.PHONY: help run dev test test-stack test-partitions test-faults bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -14,6 +14,10 @@ help:  ## List the commands.
 run: .venv/installed  ## Set everything up and serve on HOST:PORT, 127.0.0.1:8000 unless set.
 	@$(BIN) flask db upgrade
 	@exec $(BIN) gunicorn wsgi:app
+
+dev: .venv/installed  ## Set everything up and serve with one worker, which starts again with each change of the code.
+	@$(BIN) flask db upgrade
+	@exec env WEB_CONCURRENCY=1 $(BIN) gunicorn --reload wsgi:app
 
 test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
@@ -28,10 +32,10 @@ test-faults: .venv/installed  ## Break everything around the service under load,
 	@$(BIN) pytest -n 0 -s -m faults tests/deploy/test_faults.py $(ARGS)
 
 bench: .venv/bench-installed $(PEERS)/.venv/installed $(PEERS)/fastify_pg/node_modules/installed  ## Measure the service beside others, with wrk; it takes most of an hour.
-	@$(BIN) benchmarks.bench $(ARGS)
+	@$(BIN) benchmarks.comparison $(ARGS)
 
 bench-scale: .venv/bench-installed  ## Measure the service as its table grows to ten million tasks; it takes ten minutes, and 8 GB of disk.
-	@$(BIN) benchmarks.scale $(ARGS)
+	@$(BIN) benchmarks.growth $(ARGS)
 
 lint: .venv/installed  ## Check style and types.
 	@$(BIN) ruff check .

@@ -1,1 +1,1 @@
-"""Measurements: always side by side in one run, told as ratios."""
+"""Measurements: what is compared runs side by side in one run, and the results are ratios."""

@@ -34,6 +34,7 @@ TICK = 1  # seconds between two signs of life for the master
 LINGER = 0.2
 NO_TLS: tuple[Any, ...] = (False, None, None, None, "tls1.3", None, [], False)
 NO_METRICS = (None, None)
+WHOLE = (list, tuple)  # A body of this type is complete, and is sent at once.
 CONSTANT_ENVIRON = {
     "SCRIPT_NAME": "",
     "wsgi.errors": sys.stderr,
@@ -109,7 +110,7 @@ class GranianWorker(Worker):
         head = _Head()
         body = self.wsgi(environ, head)
         headers = head.headers if self.alive else [*head.headers, ("Connection", "close")]
-        if isinstance(body, list):
+        if isinstance(body, WHOLE):
             protocol.response_bytes(head.status, headers, b"".join(body))
             if hasattr(body, "close"):
                 body.close()

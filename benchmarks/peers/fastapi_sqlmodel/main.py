@@ -2,7 +2,7 @@
 
     python -m uvicorn main:app --host 127.0.0.1 --port $PORT --workers $WORKERS --no-access-log
 
-with DATABASE_URL and POOL in the environment. uvicorn takes uvloop and httptools by itself where they are installed.
+with DATABASE_URL and POOL in the environment. uvicorn uses uvloop and httptools where they are installed.
 """
 
 import os
@@ -23,7 +23,7 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 def as_sent(time: datetime) -> str:
-    """Write a time in UTC with six digits always: pydantic leaves out the zeros."""
+    """Format a time in UTC, always with six digits: pydantic leaves out zeros."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -31,7 +31,7 @@ Time = Annotated[datetime, PlainSerializer(as_sent, return_type=str)]
 
 
 class TaskBase(SQLModel):
-    """What a client may send."""
+    """The fields that a client may send."""
 
     title: Title
     description: str | None = Field(default=None, max_length=5000)
@@ -58,7 +58,7 @@ class TaskCreate(TaskBase):
 
 
 class TaskUpdate(SQLModel):
-    """The body that changes a task; a default is not validated, so absent is fine and null is not."""
+    """The body that changes a task. Defaults are not validated, so a field may be absent, but not null."""
 
     title: Title = Field(default=None)
     description: str | None = Field(default=None, max_length=5000)
@@ -81,7 +81,7 @@ class TaskPublic(TaskBase):
 
 
 class Message(SQLModel):
-    """What the server has to say to people."""
+    """A message for people."""
 
     message: str
 
@@ -98,7 +98,7 @@ async def get_session() -> AsyncIterator[AsyncSession]:
 
 
 def get_task_id(task_id: str) -> UUID:
-    """Read the id in the path: what is no UUID is the id of no task."""
+    """Parse the id in the path; what is not a UUID is answered like an unknown task."""
     try:
         return UUID(task_id)
     except ValueError:

@@ -1,8 +1,8 @@
-"""The limit: what is left of a request when there is nothing around it but gunicorn, psycopg2 and orjson.
+"""The limit: how fast this API can be in Python, with nothing but gunicorn, psycopg2 and orjson.
 
-One regular expression finds the task, one statement does the work, and nobody checks, watches or locks anything beyond
-what keeps the answers right. It is a measure, not a service. As the harness starts it, once with the worker class of
-this service and once with gunicorn's own:
+One regular expression finds the task and one statement does the work. There is no validation, no log, and no lock that
+correct answers do not need. It is a reference for measurements, not a service. The harness starts it with the worker
+class of this service, and with gunicorn's own:
 
     python -m gunicorn --worker-class gthread --bind 127.0.0.1:$PORT --workers $WORKERS --threads $POOL wsgi:application
 """
@@ -60,7 +60,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 
 def rows(statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run one statement on the connection of this thread, where all of them are prepared."""
+    """Run a prepared statement on the connection of this thread."""
     connection = getattr(threads, "connection", None)
     if connection is None:
         connection = threads.connection = psycopg2.connect(os.environ["DATABASE_URL"])
@@ -74,7 +74,7 @@ def rows(statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 def one(statement: str, *values: Any) -> Answer:
-    """Answer with the one row of the statement."""
+    """Answer with the row that the statement returns, or with 404."""
     found = rows(statement, *values)
     return ("200 OK", dict(zip(FIELDS, found[0], strict=True))) if found else TASK_NOT_FOUND
 

@@ -1,4 +1,4 @@
-"""What a client may send, and what it gets."""
+"""The bodies of requests and answers."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from .models import Task
 
 
 class StrictCharField(serializers.CharField):
-    """A string, and not a number that looks like one."""
+    """A string; a number is refused."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Refuse what is no string."""
+        """Refuse a value that is not a string."""
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """A boolean, and not a word for one."""
+    """A boolean; a string is refused."""
 
     def to_internal_value(self, data: Any) -> bool:
-        """Refuse what is no boolean."""
+        """Refuse a value that is not a boolean."""
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data

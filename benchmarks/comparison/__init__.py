@@ -1,0 +1,1 @@
+"""The service compared with the same API on other frameworks."""

@@ -1,0 +1,1 @@
+"""The service measured while its table grows to ten million tasks."""

@@ -1,0 +1,73 @@
+"""The databases that are measured, each migrated, on PostgreSQL servers that the measurement starts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from app.database.embedded import DATABASE, ROLE, SUPERUSER, EmbeddedServer
+from tests.support.commands import flask
+from tests.support.databases import partition
+
+
+@contextmanager
+def run_postgresql(directory: Path) -> Iterator[EmbeddedServer]:
+    """Run a PostgreSQL server for the duration of the block, with its data below the directory."""
+    server = EmbeddedServer(directory / "postgresql")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def connect_as_superuser(server: EmbeddedServer, database: str = DATABASE) -> Any:
+    """Return a connection of psycopg2 in autocommit mode."""
+    connection = psycopg2.connect(server.url(SUPERUSER, database))
+    connection.autocommit = True
+    return connection
+
+
+class Database:
+    """A database on a running server. To make one is to migrate it; `close` it before the server stops."""
+
+    def __init__(self, server: EmbeddedServer, name: str = DATABASE) -> None:
+        self._server = server
+        self._name = name
+        self.run_flask("db", "upgrade")
+        self._connection = connect_as_superuser(server, name)
+        self.version: str = self._execute("SHOW server_version").fetchone()[0]
+        self.server_pid = int((server.data / "postmaster.pid").read_text().split()[0])
+
+    def close(self) -> None:
+        """Close the connection to it."""
+        self._connection.close()
+
+    def url(self, role: str = ROLE) -> str:
+        """Return the URL by which that role reaches it."""
+        return self._server.url(role, self._name)
+
+    def run_flask(self, *arguments: str, **settings: str) -> None:
+        """Run the command `flask` on it. Raises `CalledProcessError` where that fails."""
+        variables: dict[str, Any] = {"DATABASE_URL": self.url(), **settings}
+        flask(*arguments, **variables).check_returncode()
+
+    def partition(self) -> None:
+        """Turn the table into sixteen hash partitions, with the script in docs/scaling.md."""
+        partition(self.url())
+
+    def clear(self) -> None:
+        """Remove all tasks."""
+        self._execute("TRUNCATE tasks")
+
+    def settle(self) -> None:
+        """Vacuum, analyze and write a checkpoint now, so that the server does not do so during a measurement."""
+        self._execute("VACUUM ANALYZE tasks")
+        self._execute("CHECKPOINT")
+
+    def _execute(self, sql: str, **parameters: Any) -> Any:
+        cursor = self._connection.cursor()
+        cursor.execute(sql, parameters or None)
+        return cursor

@@ -1,6 +1,0 @@
-"""What row security costs a request: `python -m benchmarks.row_security`."""
-
-from benchmarks.side_by_side import compare
-
-if __name__ == "__main__":
-    compare("Row security, off and on:", {"ROW_SECURITY": "false"}, {"ROW_SECURITY": "true"})

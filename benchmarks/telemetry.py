@@ -1,6 +1,0 @@
-"""What the log and the metrics cost a request: `python -m benchmarks.telemetry`."""
-
-from benchmarks.side_by_side import compare
-
-if __name__ == "__main__":
-    compare("The log and the metrics, off and on:", {"REQUEST_TELEMETRY": "false"}, {"REQUEST_TELEMETRY": "true"})
