@@ -5,6 +5,9 @@ SQLAlchemy's `text` takes a colon for the beginning of a parameter; where it is 
 
 from config import BASIC, FULL
 
+# The fields of the full view that a client may send.
+SENT_FIELDS = ("priority", "due_date", "time_zone", "tags", "recurrence", "recurrence_from")
+
 # The server writes ids and times as the strings of JSON, which is cheaper than making objects of them first. Times
 # come in UTC whatever the session's time zone, and always with six digits.
 _JSON_TIME = r"""'YYYY-MM-DD"T"HH24\:MI\:SS.US"Z"'"""

@@ -20,14 +20,13 @@ from app.database.session import fetch_all
 from app.database.statement import Statement
 from app.exceptions import FieldsConflict, KeyReused, PreconditionFailed, TaskLimitReached, TaskNotFound
 from app.tasks import statements
-from app.tasks.columns import TEXT_KEYS
+from app.tasks.columns import SENT_FIELDS, TEXT_KEYS
 from app.tasks.criteria import Criteria
 from app.tasks.page_statements import PAGES
 from config import FULL
 
 UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 EMPTY_TAG = "0-0"  # of a user who has never had a task
-SENT_FIELDS = ("priority", "due_date", "time_zone", "tags", "recurrence", "recurrence_from")
 FULL_FIELDS = (*SENT_FIELDS, "completed_at")
 COUNTED_FROM_DUE = "due"
 
@@ -149,7 +148,7 @@ def update(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
         for name in SENT_FIELDS:
             parameters[f"has_{name}"] = name in changes
             parameters[f"new_{name}"] = changes.get(name)
-    row = _change(statements.UPDATE[view], user_id, parameters)
+    row = _change(statements.UPDATE[view], user_id, parameters, statements.UPDATE_RECURRING.get(view))
     return make_changed_task(row[2:], view), row[9]
 
 
@@ -162,7 +161,7 @@ def set_completed(  # noqa: PLR0913, PLR0917 -- all of them are what one request
     many.
     """
     parameters = _values_of_completion(task_id, completed, accepted, most)
-    row = _change(statements.SET_COMPLETED[view], user_id, parameters)
+    row = _change(statements.SET_COMPLETED[view], user_id, parameters, statements.SET_COMPLETED_RECURRING[view])
     return make_changed_task(row[2:], view), row[9]
 
 
@@ -254,9 +253,17 @@ def _find(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> 
     raise TaskNotFound(parameters["task_id"])
 
 
-def _change(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> Row:
-    """Run a statement that changes one task. Return its row: the version that the task had, and what became of it."""
+def _change(
+    statement: Statement, user_id: str, parameters: Mapping[str, Any], for_recurring: Statement | None = None
+) -> Row:
+    """Run a statement that changes one task, and another one if the task recurs.
+
+    Return the row: the version that the task had, what stood against the change, and what became of the task.
+    """
     row = _find(statement, user_id, parameters)
+    if for_recurring is not None and _is_refused(row) and row[1] == statements.RECURS:
+        statement = for_recurring
+        row = _find(statement, user_id, parameters)
     if _is_refused(row):
         _require_acceptance(row, parameters)
         count_old_tasks(user_id)

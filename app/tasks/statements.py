@@ -8,11 +8,12 @@ without gaps. What finds nothing to change takes no version.
 from sqlalchemy import text
 
 from app.database.statement import Statement
-from app.tasks.columns import CHANGED, READ
+from app.tasks.columns import CHANGED, READ, SENT_FIELDS
 from config import BASIC, FULL, VIEWS
 
 TOMBSTONES_KEPT = "30 days"
 KEYS_KEPT = "25 hours"  # The contract promises 24, whatever the clocks of the instances say.
+RECURS = "recurs"  # what stands against a plain change of a task that recurs
 REMOVED_AT_ONCE = 20  # expired rows, so that no request has to remove many
 
 # The id and the times come from one reading of the clock, so that all of them have the same order. `updated_at` must
@@ -79,7 +80,7 @@ _DUE_ON_WALL = r"""CASE
     THEN to_char(timezone({zone}, ({due})::timestamptz), 'YYYY-MM-DD"T"HH24\:MI\:SS')
     ELSE {due}
 END"""
-_FULL_COLUMNS = ", priority, due_date, time_zone, tags, recurrence, recurrence_from"
+_FULL_COLUMNS = "".join(f", {name}" for name in SENT_FIELDS)
 _FULL_VALUES = f"""
     , CAST(:new_priority AS text),
     {_DUE_ON_WALL.format(due="CAST(:new_due_date AS text)", zone="CAST(:new_time_zone AS text)")},
@@ -143,47 +144,82 @@ ADD_ONCE = _write(
 # state, before a version is taken.
 _LOCK = """
     task AS (
-        SELECT * FROM tasks WHERE user_id = :owner AND id = CAST(:task_id AS uuid) AND {condition} FOR {strength}
+        SELECT {columns} FROM tasks WHERE user_id = :owner AND id = CAST(:task_id AS uuid) AND {condition}
+        FOR {strength}
     )
 """
 _ACCEPTED = """
     EXISTS (SELECT FROM task WHERE CAST(:accepted AS bigint[]) IS NULL OR version = ANY (CAST(:accepted AS bigint[])))
 """
 _THIS = "tasks.user_id = :owner AND tasks.id = CAST(:task_id AS uuid)"
+_COMPLETED_AT = f"""CASE
+    WHEN NOT {{completed}} THEN NULL WHEN tasks.completed THEN tasks.completed_at ELSE {LATER}
+END"""
+
+# What a change makes of a task: the values that were sent, or those that it has.
+_COMPLETION = {"completed": "coalesce(CAST(:new_completed AS boolean), NOT {table}.completed)"}
+_CHANGES = {
+    "title": "coalesce(CAST(:new_title AS text), {table}.title)",
+    "description": "CASE WHEN :has_description THEN CAST(:new_description AS text) ELSE {table}.description END",
+    "completed": "coalesce(CAST(:new_completed AS boolean), {table}.completed)",
+}
+_KINDS = {name: "text[]" if name == "tags" else "text" for name in SENT_FIELDS}
+_SENT = {
+    name: f"CASE WHEN :has_{name} THEN CAST(:new_{name} AS {kind}) ELSE {{table}}.{name} END"
+    for name, kind in _KINDS.items()
+}
+_ALL_CHANGES = {
+    **_CHANGES,
+    **_SENT,
+    "due_date": _DUE_ON_WALL.format(due=_SENT["due_date"], zone=_SENT["time_zone"]),
+}
 
 
-def _sent(field: str, kind: str = "text") -> str:
-    """Return the value of a field after the change: the one that was sent, or the one that the task has."""
-    return f"CASE WHEN :has_{field} THEN CAST(:new_{field} AS {kind}) ELSE {field} END AS {field}"
+def _change_plainly(name: str, changes: dict[str, str], view: str) -> Statement:
+    """Return a statement that changes a task, unless that completes one that recurs.
 
-
-_KEPT_FIELDS = "priority, due_date, time_zone, tags, recurrence, recurrence_from"
-_SENT_FIELDS = f"""
-    {_sent("priority")},
-    {
-    _DUE_ON_WALL.format(
-        due="CASE WHEN :has_due_date THEN CAST(:new_due_date AS text) ELSE due_date END",
-        zone="CASE WHEN :has_time_zone THEN CAST(:new_time_zone AS text) ELSE time_zone END",
+    Its row has the version that the task had, what stands against the change, and the changed task. No row: there is no
+    such task. A row without a changed task: it recurs; its version is not accepted; or the user has no row yet.
+    """
+    completed = changes["completed"].format(table="task")
+    values = ", ".join(f"{column} = {value.format(table='tasks')}" for column, value in changes.items())
+    return _write(
+        f"{name}_{view}",
+        f"""
+        WITH {_LOCK.format(columns="version, completed, recurrence", condition="true", strength="NO KEY UPDATE")},
+        head AS (
+            UPDATE users SET version = version + 1
+            WHERE user_id = :owner AND EXISTS (
+                SELECT FROM task
+                WHERE (CAST(:accepted AS bigint[]) IS NULL OR version = ANY (CAST(:accepted AS bigint[])))
+                AND (recurrence IS NULL OR completed OR NOT {completed})
+            )
+            RETURNING version
+        ),
+        done AS (
+            UPDATE tasks
+            SET {values}, completed_at = {_COMPLETED_AT.format(completed=changes["completed"].format(table="tasks"))},
+                updated_at = {LATER}, version = head.version
+            FROM head
+            WHERE {_THIS}
+            RETURNING {CHANGED[view]}
+        )
+        SELECT task.version, CASE WHEN task.recurrence IS NOT NULL THEN '{RECURS}' END, done.*
+        FROM task LEFT JOIN done ON true
+        """,
     )
-} AS due_date,
-    {_sent("time_zone")}, {_sent("tags", "text[]")}, {_sent("recurrence")}, {_sent("recurrence_from")}
-"""
-_CHANGES = """
-    coalesce(CAST(:new_title AS text), title) AS title,
-    CASE WHEN :has_description THEN CAST(:new_description AS text) ELSE description END AS description,
-    coalesce(CAST(:new_completed AS boolean), completed) AS completed
-"""
-_COMPLETION = "title, description, coalesce(CAST(:new_completed AS boolean), NOT completed) AS completed"
 
 
-def _steps(fields: str, view: str) -> str:
+def _steps(changes: dict[str, str], view: str) -> str:
     """Return what follows the lock: the task as it is wanted, the version, the change, and the next occurrence.
 
     A task with a rule that is completed has a successor, but only one for each due date.
     """
-    more = "".join(f", {name} = wanted.{name}" for name in _KEPT_FIELDS.split(", ")) if view == FULL else ""
+    fields = ("title", "description", "completed", *SENT_FIELDS)
+    wanted = ", ".join(f"{changes.get(name, name).format(table='task')} AS {name}" for name in fields)
+    values = ", ".join(f"{name} = wanted.{name}" for name in fields)
     return f"""
-        wanted AS (SELECT {fields} FROM task),
+        wanted AS (SELECT {wanted} FROM task),
         conflict AS (
             SELECT CASE
                 WHEN recurrence IS NOT NULL AND due_date IS NULL THEN 'recurrence'
@@ -207,12 +243,7 @@ def _steps(fields: str, view: str) -> str:
         ),
         done AS (
             UPDATE tasks
-            SET title = wanted.title, description = wanted.description, completed = wanted.completed{more},
-                completed_at = CASE
-                    WHEN NOT wanted.completed THEN NULL
-                    WHEN tasks.completed THEN tasks.completed_at
-                    ELSE {LATER}
-                END,
+            SET {values}, completed_at = {_COMPLETED_AT.format(completed="wanted.completed")},
                 succeeded = CASE WHEN EXISTS (SELECT FROM occurrence) THEN wanted.due_date ELSE tasks.succeeded END,
                 updated_at = {LATER}, version = head.version
             FROM head, wanted
@@ -233,33 +264,35 @@ def _steps(fields: str, view: str) -> str:
     """
 
 
-def _change(name: str, fields: dict[str, str]) -> dict[str, Statement]:
-    """Return statements whose row has the version that the task had, what excludes what, and the changed task.
+def _change(name: str, changes: dict[str, str], view: str) -> Statement:
+    """Return a statement that changes any task; its row is as that of `_change_plainly`.
 
-    No row: there is no such task. A row without a changed task: its version is not accepted; two fields exclude each
-    other; the user has no row yet, or as many tasks as are allowed.
+    A row without a changed task: its version is not accepted; two fields exclude each other; the user has no row yet,
+    or as many tasks as are allowed.
     """
-    lock = _LOCK.format(condition="true", strength="NO KEY UPDATE")
-    return {
-        view: _write(
-            f"{name}_{view}",
-            f"""
-            WITH {lock}, {_steps(fields[view], view)}
-            SELECT task.version, conflict.field, done.* FROM task CROSS JOIN conflict LEFT JOIN done ON true
-            """,
-        )
-        for view in VIEWS
-    }
+    return _write(
+        f"{name}_{view}",
+        f"""
+        WITH {_LOCK.format(columns="*", condition="true", strength="NO KEY UPDATE")}, {_steps(changes, view)}
+        SELECT task.version, conflict.field, done.* FROM task CROSS JOIN conflict LEFT JOIN done ON true
+        """,
+    )
 
 
-UPDATE = _change("update", {BASIC: f"{_CHANGES}, {_KEPT_FIELDS}", FULL: f"{_CHANGES}, {_SENT_FIELDS}"})
-_COMPLETED = f"{_COMPLETION}, {_KEPT_FIELDS}"
-SET_COMPLETED = _change("set_completed", dict.fromkeys(VIEWS, _COMPLETED))
-# The version that the task had, what excludes what, then as in ADD_ONCE.
+UPDATE = {
+    BASIC: _change_plainly("update", _CHANGES, BASIC),
+    FULL: _change("update", _ALL_CHANGES, FULL),
+}
+SET_COMPLETED = {view: _change_plainly("set_completed", _COMPLETION, view) for view in VIEWS}
+# For tasks that recur, what the statements above leave to them.
+UPDATE_RECURRING = {BASIC: _change("update_recurring", _CHANGES, BASIC)}
+SET_COMPLETED_RECURRING = {view: _change("set_completed_recurring", _COMPLETION, view) for view in VIEWS}
+# The version that the task had, what stands against the change, then as in ADD_ONCE.
 SET_COMPLETED_ONCE = _write(
     "set_completed_once",
     f"""
-    WITH {_SEEN}, {_LOCK.format(condition=_NOT_SEEN, strength="NO KEY UPDATE")}, {_steps(_COMPLETED, FULL)}, {_KEEP}
+    WITH {_SEEN}, {_LOCK.format(columns="*", condition=_NOT_SEEN, strength="NO KEY UPDATE")},
+    {_steps(_COMPLETION, FULL)}, {_KEEP}
     SELECT task.version, conflict.field, NULL, kept.answer FROM task CROSS JOIN conflict LEFT JOIN kept ON true
     UNION ALL SELECT NULL, NULL, fingerprint, answer FROM seen
     """,
@@ -270,7 +303,7 @@ SET_COMPLETED_ONCE = _write(
 DELETE = _write(
     "delete",
     f"""
-    WITH {_LOCK.format(condition="true", strength="UPDATE")},
+    WITH {_LOCK.format(columns="version", condition="true", strength="UPDATE")},
     expired AS (
         DELETE FROM deleted_tasks
         WHERE user_id = :owner AND version IN (
