@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+import app.changes.models  # noqa: F401 -- Migrations and row security are about the tables of all models.
 from app.auth import owner
 from app.changes import views as change_views
 from app.commands import database as database_commands
