@@ -5,6 +5,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import text
 
+from app.database.ownership import owned_tables
 from app.database.readiness import MIGRATIONS
 from app.extensions import db, migrate
 
@@ -32,9 +33,11 @@ def set_role_timeouts() -> None:
 @click.command("row-security")
 @with_appcontext
 def set_row_security() -> None:
-    """Give the table the row security that the setting asks for."""
+    """Give the tables the row security that the setting asks for."""
     wanted = current_app.config["ROW_SECURITY"]
     enable, force = ("ENABLE", "FORCE") if wanted else ("DISABLE", "NO FORCE")
+    # As one string this is one transaction, although the engine commits each statement: all tables or none.
+    changes = (f"ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY" for name in owned_tables())
     with db.engine.connect() as connection:
-        connection.execute(text(f"ALTER TABLE tasks {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"))
+        connection.execute(text("; ".join(changes)))
     click.echo(f"Row security is {'on' if wanted else 'off'}.")

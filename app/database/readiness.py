@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from app.database.failures import DATABASE_ERRORS, UNDEFINED_TABLE, is_unavailable
+from app.database.ownership import owned_tables
 from app.extensions import db
 from config import ROOT, StartError
 
@@ -19,7 +20,8 @@ MIGRATIONS = ROOT / "migrations"
 
 STATE = text(
     "SELECT version_num,"
-    " coalesce((SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = to_regclass('tasks')), false),"
+    " coalesce((SELECT bool_and(relrowsecurity AND relforcerowsecurity) FROM unnest(CAST(:tables AS text[])) AS name"
+    " LEFT JOIN pg_class ON oid = to_regclass(name)), false),"
     " NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)"
     " FROM alembic_version"
 )
@@ -39,7 +41,7 @@ def newest_migration() -> str | None:
 
 @dataclass(frozen=True)
 class State:
-    """What the database says of itself: its migration, whether `tasks` has row security, whether our role is bound."""
+    """What the database says of itself: its migration, whether all tables have row security and our role is bound."""
 
     migration: str | None
     row_security: bool
@@ -50,7 +52,7 @@ def read_state() -> State:
     """Ask the database for its state. Raises SQLAlchemy's exceptions where it can't be asked."""
     with db.engine.connect() as connection:
         try:
-            row = connection.execute(STATE).one_or_none()
+            row = connection.execute(STATE, {"tables": owned_tables()}).one_or_none()
         except ProgrammingError as error:
             if getattr(error.orig, "pgcode", None) != UNDEFINED_TABLE:
                 raise
