@@ -26,7 +26,7 @@ def migrate(url: str) -> None:
 
 
 def partition(url: str) -> None:
-    """Turn the table of a migrated database into hash partitions, with the very script of the documentation."""
+    """Turn the tables of a migrated database into hash partitions, with the very script of the documentation."""
     subprocess.run(
         [binaries(DEFAULT_VERSION) / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url],
         input=documented("sql", "PARTITION BY HASH"),
