@@ -10,10 +10,8 @@ from marshmallow import Schema
 
 from app.extensions import api
 from app.web.documented_errors import document_authentication, document_errors
-from config import OPEN
+from config import OPEN, TITLE, VERSION
 
-TITLE = "Tasks API"
-VERSION = "1.0.0"
 DESCRIPTION = """\
 Keeps the tasks of your users. Every task belongs to the user named in the path; nobody else ever sees or touches it.
 

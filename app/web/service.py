@@ -10,7 +10,7 @@ from app.database.readiness import read_state_in_time, reason_not_ready
 from app.telemetry.metrics import render_metrics
 from app.web.blueprint import Blueprint
 from app.web.errors import RETRY_AFTER, http_error
-from app.web.openapi import TITLE, VERSION
+from config import TITLE, VERSION
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 
