@@ -82,8 +82,7 @@ def ready() -> ResponseReturnValue:
     return {"status": "ready", "row_security": enforced if state.row_security else OFF}
 
 
-@blueprint.get("/metrics")
-@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
+@blueprint.get("/metrics", documented=False)
 def metrics() -> ResponseReturnValue:
     """Return the metrics of all workers, for Prometheus."""
     return Response(render_metrics(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
