@@ -15,7 +15,7 @@ from app.web.documented_errors import document_authentication, document_errors
 from config import OPEN, TITLE, VERSION
 
 DESCRIPTION = """\
-Keeps the tasks of your users. Every task belongs to the user named in the path; nobody else ever sees or touches it.
+Keeps the tasks of your users. Every task belongs to the user named in the path; below any other user it does not exist.
 
 Every error is JSON with the one member `detail`. In a body, fields that are unknown, or the server's own, are ignored;
 of duplicate keys, the last one wins. A trailing slash after a path is accepted and means the same thing.
@@ -33,7 +33,7 @@ def init_app(app: Flask) -> None:
     app.config.update(
         API_TITLE=TITLE,
         API_VERSION=VERSION,
-        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}, "servers": [{"url": "/"}]},
+        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_SWAGGER_UI_PATH="/docs",

@@ -138,6 +138,13 @@ def test_the_pages_need_nothing_from_elsewhere(client: Client, path: str) -> Non
         assert client.get(link).status_code == 200
 
 
+def test_the_pages_say_what_they_are_and_in_which_language(client: Client) -> None:
+    pages = [client.get(path).text for path in ("/docs", "/redoc")]
+    titles = [re.search("<title>(.+)</title>", page) for page in pages]
+    assert [title and title[1] for title in titles] == ["Tasks API: try it out", "Tasks API: reference"]
+    assert all('<html lang="en">' in page for page in pages)
+
+
 @refused_by_nginx
 def test_schemathesis_finds_nothing(client: Client, tmp_path: Path) -> None:
     completed = schemathesis(client.url, tmp_path, "--max-examples=20")
