@@ -50,6 +50,13 @@ class KeySet:
             keys = self._look_for(key_id)
         return keys.get((key_id, algorithm))
 
+    def doubt(self) -> None:
+        """Fetch the set in the background if it may be time: a signature matches none of its keys.
+
+        That is how a rotation shows where the issuer gives its keys no ids, or all of them the same one.
+        """
+        self._refresh(PAUSE)
+
     def fetch_now(self) -> None:
         """Fetch the set in this thread, so that the first requests find it. Failing is not fatal, only logged."""
         began_at = self._store.begin_fetch(PAUSE)

@@ -74,11 +74,11 @@ def make_verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
     if mode == SECRET:
         if len(secret.encode()) < SECRET_MIN:
             raise StartError(f"JWT_SECRET must have at least {SECRET_MIN} bytes.")
-        return partial(check, algorithms=SYMMETRIC, find_key=lambda _key_id, _algorithm: secret)
+        return partial(check, algorithms=SYMMETRIC, find_key=lambda _key_id, _algorithm: secret, doubt=lambda: None)
     if mode == JWKS:
         # Half of the threads stay free for requests that have nothing to wait for.
         key_set = KeySet(url, config["JWKS_MAX_STALE"], waiters=max(1, config["THREADS"] // 2))
-        return partial(check, algorithms=ASYMMETRIC, find_key=key_set.find)
+        return partial(check, algorithms=ASYMMETRIC, find_key=key_set.find, doubt=key_set.doubt)
     return None
 
 
@@ -93,6 +93,7 @@ def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
     *,
     algorithms: Collection[str],
     find_key: FindKey,
+    doubt: Callable[[], None],
     issuer: str | None,
     audience: str | None,
     leeway: float,
@@ -118,6 +119,9 @@ def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
         )
     except jwt.ExpiredSignatureError as error:
         raise TokenExpired(_reason(error, token)) from error
+    except jwt.InvalidSignatureError as error:
+        doubt()
+        raise InvalidToken(str(error)) from error
     except Exception as error:  # A hostile token may raise anything in a parser.
         raise InvalidToken(_reason(error, token)) from error
     return str(claims["sub"])
