@@ -48,6 +48,21 @@ def test_all_bad_settings_are_told_at_once_and_no_password(monkeypatch: pytest.M
     assert isinstance(caught.value, SystemExit)
 
 
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL"])
+@pytest.mark.parametrize("space", ["\n", " ", "\t", "\r\n", "\u00a0"])
+def test_what_must_match_exactly_has_no_white_space_around_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, space: str
+) -> None:
+    value = "https://app.example.com/of more than 32 bytes"
+    for spaced in (value + space, space + value, space):
+        monkeypatch.setenv(name, spaced)
+        with pytest.raises(StartError, match=f"{name}: must not begin or end with white space") as caught:
+            Config.from_environment()
+        assert "example" not in str(caught.value)
+    monkeypatch.setenv(name, value)
+    assert value in vars(Config.from_environment()).values()
+
+
 @pytest.mark.parametrize("url", ["postgres", "sqlite://", "postgresql+psycopg://x/y", "://", "postgresql://h:port/x"])
 def test_a_url_that_psycopg2_cannot_open_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)

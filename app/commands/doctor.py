@@ -10,12 +10,13 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app.auth.exposure import require_privacy
+from app.auth.jwks import FETCH_ERRORS, fetch, read_keys
 from app.auth.tokens import MODES
 from app.database.engine import engine_url
 from app.database.failures import DATABASE_ERRORS
 from app.database.readiness import read_state, reason_not_ready
 from app.database.server_facts import read_server_facts
-from config import is_this_machine
+from config import JWKS, is_this_machine
 
 CLOCKS_MAY_DIFFER = 2  # seconds
 LIBPQ_MIN = 140000  # with channel binding and SCRAM, as Neon wants them
@@ -50,9 +51,21 @@ def _of_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
         yield True, f"authentication: {MODES[config['AUTH_MODE']]}"
     except SystemExit as refusal:
         yield False, f"authentication: {refusal}"
+    if config["AUTH_MODE"] == JWKS:
+        yield _of_key_set(config["JWKS_URL"])
     is_private, proxies = is_this_machine(config["HOST"]), config["TRUSTED_PROXIES"]
     cure = "" if is_private or proxies else "; put one before it (deploy/nginx.conf), and set TRUSTED_PROXIES to 1"
     yield bool(is_private or proxies), f"HOST is {config['HOST']}, behind {proxies} trusted proxies{cure}"
+
+
+def _of_key_set(url: str) -> Finding:
+    try:
+        keys = read_keys(fetch(url))
+    except FETCH_ERRORS as error:
+        return False, f"key set: {error}; check JWKS_URL, and that the issuer runs"
+    count = len({key_id for key_id, _ in keys if key_id is not None}) or 1
+    algorithms = ", ".join(sorted({algorithm for _, algorithm in keys}))
+    return True, f"key set: {count} to be used, for {algorithms}"
 
 
 def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:

@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from app.tasks.models import DESCRIPTION_MAX, TITLE_MAX, USER_ID_MAX
-from app.web.fields import Boolean, Length, RequestSchema, String, trim
+from app.web.fields import MISSING, Boolean, Length, RequestSchema, String, trim
 
 CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f"  # The general category Cc of Unicode.
 NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
@@ -19,7 +19,16 @@ EXAMPLE: dict[str, Any] = {
     "created_at": "2026-01-22T10:00:00.123456Z",
     "updated_at": "2026-01-22T10:00:00.123456Z",
 }
-
+LATER = {"updated_at": "2026-01-22T10:15:00.654321Z"}
+COMPLETED = EXAMPLE | LATER | {"completed": True}
+CHANGE = {"title": "Buy oat milk"}
+CHANGED = EXAMPLE | LATER | CHANGE
+# The first one is what a documentation page sends when somebody tries it out.
+COMPLETIONS = {
+    "complete": {"summary": "Complete it.", "value": {"completed": True}},
+    "reopen": {"summary": "Reopen it.", "value": {"completed": False}},
+    "flip": {"summary": "Flip it, as without a body.", "value": {}},
+}
 
 USER_ID = String(
     Length(1, USER_ID_MAX),
@@ -60,9 +69,9 @@ def description_field() -> String:
     )
 
 
-def completed_field(**kwargs: Any) -> Boolean:
+def completed_field(about: str = "Whether it is done.", example: bool = True) -> Boolean:
     """Return the field that tells whether the task is done."""
-    return Boolean(metadata={"description": "Whether it is done.", "example": EXAMPLE["completed"]}, **kwargs)
+    return Boolean(metadata={"description": about, "example": example})
 
 
 class NewTask(RequestSchema):
@@ -70,7 +79,7 @@ class NewTask(RequestSchema):
 
     title = title_field(required=True)
     description = description_field()
-    completed = completed_field(load_default=False)
+    completed = completed_field("Whether it is done; false unless sent.", EXAMPLE["completed"])
 
 
 class TaskChanges(RequestSchema):
@@ -82,11 +91,18 @@ class TaskChanges(RequestSchema):
 
 
 class Completion(RequestSchema):
-    """The body of a request that sets `completed`; without a body, the request flips it."""
+    """The body of a request that sets `completed`; without a body, the request flips it. `{}` is no body."""
 
     body_required: ClassVar[bool] = False
+    keywords: ClassVar[dict[str, Any]] = {"if": {"minProperties": 1}, "then": {"required": ["completed"]}}
 
-    completed = completed_field(required=True)
+    completed = completed_field()
+
+    @validates_schema(pass_original=True)
+    def require_completed(self, _data: Any, sent: dict[str, Any], **_kwargs: Any) -> None:
+        """Refuse other fields alone: a misspelt name must not flip the task."""
+        if sent and "completed" not in sent:
+            raise ValidationError({"completed": [MISSING]})
 
 
 class TaskSchema(Schema):

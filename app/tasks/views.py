@@ -1,4 +1,4 @@
-"""The six endpoints: path and body in, status and headers out."""
+"""The endpoints: path and body in, status and headers out."""
 
 from typing import Any
 from urllib.parse import quote
@@ -7,6 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from app.tasks import repository
 from app.tasks.schemas import (
+    CHANGE,
+    CHANGED,
+    COMPLETED,
+    COMPLETIONS,
     EXAMPLE,
     LOCATION,
     TASK_ID,
@@ -42,7 +46,7 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
 @blueprint.response(201, TaskSchema(), example=EXAMPLE, headers={"Location": LOCATION})
 def create_task(body: dict[str, Any], user_id: str) -> ResponseReturnValue:
     """Create a task."""
-    task = repository.add(user_id, body["title"], body.get("description"), body["completed"])
+    task = repository.add(user_id, body["title"], body.get("description"), body.get("completed", False))
     return task, 201, {"Location": f"/api/{quote(user_id, safe='')}/tasks/{task['id']}"}
 
 
@@ -55,23 +59,28 @@ def get_task(user_id: str, task_id: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/<task_id>", parameters=[TASK_ID])
-@blueprint.arguments(TaskChanges())
-@blueprint.response(200, TaskSchema(), example=EXAMPLE)
+@blueprint.patch("/<task_id>", parameters=[TASK_ID], endpoint="patch_task")
+@blueprint.arguments(TaskChanges(), example=CHANGE)
+@blueprint.response(200, TaskSchema(), example=CHANGED)
 @blueprint.alt_response(404, "TaskNotFound")
 def update_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseReturnValue:
     """Change the fields that are sent.
 
     A field that is absent stays as it is; `"description": null` clears it. `{}` changes nothing, not even `updated_at`.
+    `PUT` and `PATCH` do the same.
     """
     return repository.update(user_id, task_id, body)
 
 
 @blueprint.patch("/<task_id>/complete", parameters=[TASK_ID])
-@blueprint.arguments(Completion())
-@blueprint.response(200, TaskSchema(), example=EXAMPLE)
+@blueprint.arguments(Completion(), examples=COMPLETIONS)
+@blueprint.response(200, TaskSchema(), example=COMPLETED)
 @blueprint.alt_response(404, "TaskNotFound")
 def complete_task(body: dict[str, Any], user_id: str, task_id: str) -> ResponseReturnValue:
-    """Flip `completed`; with a body, set it instead."""
+    """Complete or reopen a task.
+
+    With `completed` in a body, set it; without a body, or with `{}`, flip it.
+    """
     return repository.set_completed(user_id, task_id, body.get("completed"))
 
 

@@ -10,7 +10,7 @@ from app.database.readiness import read_state_in_time, reason_not_ready
 from app.telemetry.metrics import render_metrics
 from app.web.blueprint import Blueprint
 from app.web.errors import RETRY_AFTER, http_error
-from app.web.openapi import TITLE, VERSION
+from config import TITLE, VERSION
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 
@@ -82,8 +82,7 @@ def ready() -> ResponseReturnValue:
     return {"status": "ready", "row_security": enforced if state.row_security else OFF}
 
 
-@blueprint.get("/metrics")
-@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
+@blueprint.get("/metrics", documented=False)
 def metrics() -> ResponseReturnValue:
     """Return the metrics of all workers, for Prometheus."""
     return Response(render_metrics(), content_type=CONTENT_TYPE_PLAIN_0_0_4)

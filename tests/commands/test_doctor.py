@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
+
 from app.database.embedded import SUPERUSER, EmbeddedServer
 from tests.support.commands import command, flask
 from tests.support.databases import migrate
+from tests.support.issuer import issuing, private_key, public_jwk
 from tests.support.project import copy_of_the_project
 
 
@@ -41,6 +44,25 @@ def test_what_is_well_and_what_is_not(tmp_path: Path) -> None:
         assert status == 1
         assert sentence in text
     server.stop()
+
+
+def test_the_key_set_is_fetched(app: Flask) -> None:
+    key = public_jwk(private_key("ES256"), "ES256", kid="a")
+    with issuing(key, {**key, "kid": "b", "use": "enc"}, {"kty": "oct", "k": "c2VjcmV0"}) as issuer:
+        settings = {"DATABASE_URL": app.config["DATABASE_URL"], "AUTH_MODE": "jwks", "JWKS_URL": issuer.url}
+        assert "✓ key set: 1 to be used, for ES256" in findings(**settings)[1]
+        issuer.keys = [key, public_jwk(private_key("EdDSA"), "EdDSA", kid="c")]
+        assert "✓ key set: 2 to be used, for ES256, Ed25519, EdDSA" in findings(**settings)[1]
+        for behaviour, sentence in (
+            ("500", "the issuer answers 500; check JWKS_URL"),
+            ("garbage", "it is no JSON: "),
+            ("empty", "it has no key that can be used; check JWKS_URL"),
+        ):
+            issuer.behaviour = behaviour
+            status, text = findings(**settings)
+            assert status == 1
+            assert f"✗ key set: {sentence}" in text
+    assert "✗ key set: [Errno 111] Connection refused; check JWKS_URL" in findings(**settings)[1]
 
 
 def test_a_database_that_is_away_is_said_without_its_password() -> None:
