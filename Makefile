@@ -5,7 +5,7 @@ BIN := .venv/bin/python -m
 INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
 
-.PHONY: help run test test-stack test-partitions test-faults bench bench-scale lint format clean
+.PHONY: help run test test-gthread test-stack test-partitions test-faults bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -17,6 +17,9 @@ run: .venv/installed  ## Set everything up and serve on HOST:PORT, 127.0.0.1:800
 
 test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
+
+test-gthread: .venv/installed  ## Run the API's tests on gunicorn's own threads instead of Granian.
+	@$(BIN) pytest --worker-class gthread tests/contract $(ARGS)
 
 test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
 	@$(BIN) pytest -m "not faults" --stack tests/contract tests/deploy $(ARGS)
