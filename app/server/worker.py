@@ -22,7 +22,6 @@ from granian._futures import _new_cbscheduler
 from granian._granian import SocketHolder, WorkerSignal, WSGIWorker
 from granian.http import HTTP1Settings
 from gunicorn.workers.base import Worker
-from werkzeug.wsgi import ClosingIterator
 
 from app.server.bodies import Bodies, Body
 
@@ -109,12 +108,10 @@ class GranianWorker(Worker):
         head = _Head()
         body = self.wsgi(environ, head)
         headers = head.headers if self.alive else [*head.headers, ("Connection", "close")]
-        if isinstance(body, list):
-            protocol.response_bytes(head.status, headers, b"".join(body))
-            if hasattr(body, "close"):
-                body.close()
-        else:
-            protocol.response_iter(head.status, headers, ClosingIterator(body))
+        # The whole of it, files too: in parts, a client that does not read would keep the thread.
+        protocol.response_bytes(head.status, headers, b"".join(body))
+        if hasattr(body, "close"):
+            body.close()
 
     def _count(self) -> None:
         self.nr += 1
