@@ -6,7 +6,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
 GENERATORS := .generators
 
-.PHONY: help run dev test test-stack test-partitions test-clients test-faults bench bench-scale lint format clean
+.PHONY: help run dev test test-gthread test-stack test-partitions test-clients test-faults bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -22,6 +22,9 @@ dev: .venv/installed  ## Set everything up and serve with one worker, which star
 
 test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
+
+test-gthread: .venv/installed  ## Run the API's tests on gunicorn's own threads instead of Granian.
+	@$(BIN) pytest --worker-class gthread tests/contract $(ARGS)
 
 test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
 	@$(BIN) pytest -m "not faults" --stack tests/contract tests/deploy $(ARGS)

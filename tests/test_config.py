@@ -7,8 +7,8 @@ import pytest
 from config import ROOT, Config, StartError
 
 SETTINGS = (
-    *("DATABASE_URL", "ROW_SECURITY", "HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "MAX_BODY_BYTES"),
-    *("REQUEST_TELEMETRY", "TRUSTED_PROXIES", "CORS_ORIGINS", "AUTH_MODE", "ALLOW_PUBLIC_OPEN"),
+    *("DATABASE_URL", "ROW_SECURITY", "HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "WORKER_CLASS"),
+    *("MAX_BODY_BYTES", "REQUEST_TELEMETRY", "TRUSTED_PROXIES", "CORS_ORIGINS", "AUTH_MODE", "ALLOW_PUBLIC_OPEN"),
     *("JWT_SECRET", "JWKS_URL", "JWKS_MAX_STALE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY"),
 )
 
@@ -38,7 +38,7 @@ def test_a_setting_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_all_bad_settings_are_told_at_once_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    bad = {"DATABASE_URL": "mysql://me:secret@host/db", "PORT": "65536", "THREADS": "many", "MAX_BODY_BYTES": "0"}
+    bad = {"DATABASE_URL": "mysql://me:secret@host/db", "PORT": "65536", "THREADS": "many", "WORKER_CLASS": "sync"}
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(StartError) as caught:
