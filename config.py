@@ -41,6 +41,7 @@ class Config:
     """
 
     DATABASE_URL: str | None = field(default=None, repr=False)  # None: an embedded server
+    DATABASE_CONNECTION_MAX_AGE: int = 300  # seconds
     ROW_SECURITY: bool = True
     MAX_CONTENT_LENGTH: int = 64 * 1024  # bytes
     HOST: str = "127.0.0.1"
@@ -81,6 +82,7 @@ class Config:
 
         config = cls(
             DATABASE_URL=text("DATABASE_URL", "", validate=_names_postgresql) or None,
+            DATABASE_CONNECTION_MAX_AGE=number("DATABASE_CONNECTION_MAX_AGE", cls.DATABASE_CONNECTION_MAX_AGE, min=1),
             ROW_SECURITY=switch("ROW_SECURITY", cls.ROW_SECURITY),
             MAX_CONTENT_LENGTH=number("MAX_BODY_BYTES", cls.MAX_CONTENT_LENGTH, min=1),
             HOST=text("HOST", cls.HOST),

@@ -5,11 +5,10 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import text
 
-from app.database.readiness import MIGRATIONS
+from app.database.failures import stopping_at_errors
+from app.database.migrations import MIGRATIONS
+from app.database.timeouts import LOCK_TIMEOUT, STATEMENT_TIMEOUT, set_timeouts
 from app.extensions import db, migrate
-
-STATEMENT_TIMEOUT = "5s"
-LOCK_TIMEOUT = "2s"
 
 
 def init_app(app: Flask) -> None:
@@ -23,9 +22,9 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def set_role_timeouts() -> None:
     """Bound how long a statement of the role in use may take, and wait for a lock, in new sessions."""
-    with db.engine.connect() as connection:
-        connection.execute(text(f"ALTER ROLE CURRENT_USER SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
-        connection.execute(text(f"ALTER ROLE CURRENT_USER SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    with stopping_at_errors(), db.engine.connect() as connection:
+        for statement in set_timeouts("CURRENT_USER"):
+            connection.execute(text(statement))
     click.echo(f"A statement may take {STATEMENT_TIMEOUT}, and wait {LOCK_TIMEOUT} for a lock.")
 
 
@@ -35,6 +34,6 @@ def set_row_security() -> None:
     """Give the table the row security that the setting asks for."""
     wanted = current_app.config["ROW_SECURITY"]
     enable, force = ("ENABLE", "FORCE") if wanted else ("DISABLE", "NO FORCE")
-    with db.engine.connect() as connection:
+    with stopping_at_errors(), db.engine.connect() as connection:
         connection.execute(text(f"ALTER TABLE tasks {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY"))
     click.echo(f"Row security is {'on' if wanted else 'off'}.")

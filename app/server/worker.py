@@ -22,6 +22,7 @@ from granian._futures import _new_cbscheduler
 from granian._granian import SocketHolder, WorkerSignal, WSGIWorker
 from granian.http import HTTP1Settings
 from gunicorn.workers.base import Worker
+from werkzeug.wsgi import ClosingIterator
 
 from app.server.bodies import Bodies, Body
 
