@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin/python -m
 INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
+GENERATORS := .generators
 
-.PHONY: help run dev test test-stack test-partitions test-faults bench bench-scale lint format clean
+.PHONY: help run dev test test-gthread test-stack test-partitions test-clients test-faults bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -22,11 +23,17 @@ dev: .venv/installed  ## Set everything up and serve with one worker, which star
 test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
 
+test-gthread: .venv/installed  ## Run the API's tests on gunicorn's own threads instead of Granian.
+	@$(BIN) pytest --worker-class gthread tests/contract $(ARGS)
+
 test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
 	@$(BIN) pytest -m "not faults" --stack tests/contract tests/deploy $(ARGS)
 
 test-partitions: .venv/installed  ## Run the API's tests on a table in hash partitions, as docs/scaling.md makes them.
 	@$(BIN) pytest -m "not faults" --partitions tests/contract tests/tasks $(ARGS)
+
+test-clients: .venv/installed $(GENERATORS)/.venv/installed $(GENERATORS)/node_modules/installed  ## Generate clients of the OpenAPI document, compile them, and make their calls.
+	@$(BIN) pytest -n 0 -m clients tests/generators $(ARGS)
 
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
 	@$(BIN) pytest -n 0 -s -m faults tests/deploy/test_faults.py $(ARGS)
@@ -47,7 +54,7 @@ format: .venv/installed  ## Lay out the code, and mend what can be mended.
 	@$(BIN) ruff format .
 
 clean:  ## Remove what was installed. The data under instance/ stays.
-	rm -rf .venv $(PEERS)/.venv $(PEERS)/fastify_pg/node_modules
+	rm -rf .venv $(GENERATORS) $(PEERS)/.venv $(PEERS)/fastify_pg/node_modules
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -67,6 +74,17 @@ $(PEERS)/.venv/installed: .venv/installed $(PEERS)/requirements.txt
 	@echo 'Setting up the services to compare with, which takes a minute the first time ...'
 	@$(PYTHON) -m venv $(PEERS)/.venv
 	@$(PEERS)/.venv/bin/python $(INSTALL) $(PEERS)/requirements.txt
+	@touch $@
+
+$(GENERATORS)/.venv/installed: tests/generators/requirements.txt
+	@echo 'Setting up the generators of clients, which takes a minute the first time ...'
+	@$(PYTHON) -m venv $(GENERATORS)/.venv
+	@$(GENERATORS)/.venv/bin/python $(INSTALL) tests/generators/requirements.txt
+	@touch $@
+
+$(GENERATORS)/node_modules/installed: tests/generators/package.json
+	@mkdir -p $(GENERATORS) && cp tests/generators/package.json $(GENERATORS)
+	@npm install --silent --no-package-lock --no-audit --no-fund --prefix $(GENERATORS)
 	@touch $@
 
 # Without npm there is nothing to do here: the benchmark says that it leaves Fastify out.

@@ -18,6 +18,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent
+# How the service calls itself, in its documentation and (RFC 9110, section 10.1.5) to the issuer of tokens.
+TITLE = "Tasks API"
+VERSION = "1.0.0"
+PRODUCT = f"tasks-api/{VERSION}"
+
 AUTH_MODES = OPEN, SECRET, JWKS = ("open", "secret", "jwks")
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9A-Fa-f:]+\](:\d+)?")
 VIEWS = BASIC, FULL = ("basic", "full")
@@ -37,6 +42,7 @@ class Config:
     """
 
     DATABASE_URL: str | None = field(default=None, repr=False)  # None: an embedded server
+    DATABASE_CONNECTION_MAX_AGE: int = 300  # seconds
     ROW_SECURITY: bool = True
     MAX_CONTENT_LENGTH: int = 64 * 1024  # bytes
     HOST: str = "127.0.0.1"
@@ -79,6 +85,7 @@ class Config:
 
         config = cls(
             DATABASE_URL=text("DATABASE_URL", "", validate=_names_postgresql) or None,
+            DATABASE_CONNECTION_MAX_AGE=number("DATABASE_CONNECTION_MAX_AGE", cls.DATABASE_CONNECTION_MAX_AGE, min=1),
             ROW_SECURITY=switch("ROW_SECURITY", cls.ROW_SECURITY),
             MAX_CONTENT_LENGTH=number("MAX_BODY_BYTES", cls.MAX_CONTENT_LENGTH, min=1),
             HOST=text("HOST", cls.HOST),
@@ -93,11 +100,11 @@ class Config:
             CORS_ORIGINS=tuple(text("CORS_ORIGINS", "", validate=_is_origins).replace(",", " ").split()),
             AUTH_MODE=text("AUTH_MODE", cls.AUTH_MODE, validate=_is_mode),
             ALLOW_PUBLIC_OPEN=switch("ALLOW_PUBLIC_OPEN", cls.ALLOW_PUBLIC_OPEN),
-            JWT_SECRET=text("JWT_SECRET", "") or None,
+            JWT_SECRET=text("JWT_SECRET", "", validate=_has_no_outer_space) or None,
             JWKS_URL=text("JWKS_URL", "", validate=_is_http) or None,
-            JWKS_MAX_STALE=number("JWKS_MAX_STALE", cls.JWKS_MAX_STALE, min=0),
-            JWT_ISSUER=text("JWT_ISSUER", "") or None,
-            JWT_AUDIENCE=text("JWT_AUDIENCE", "") or None,
+            JWKS_MAX_STALE=number("JWKS_MAX_STALE", cls.JWKS_MAX_STALE, min=1),
+            JWT_ISSUER=text("JWT_ISSUER", "", validate=_has_no_outer_space) or None,
+            JWT_AUDIENCE=text("JWT_AUDIENCE", "", validate=_has_no_outer_space) or None,
             JWT_LEEWAY=number("JWT_LEEWAY", cls.JWT_LEEWAY, min=0, max=30),
         )
         try:
@@ -135,8 +142,15 @@ def _is_worker_class(name: str) -> None:
         raise ValidationError(f"must be one of {', '.join(WORKER_CLASSES)}.")
 
 
+def _has_no_outer_space(value: str) -> None:
+    """Refuse what a file or a form has added, a line break for one: nothing would ever match it."""
+    if value != value.strip():
+        raise ValidationError("must not begin or end with white space.")
+
+
 def _is_http(url: str) -> None:
     """Insist on TLS over a network: whoever changes the keys in transit could sign tokens for every user."""
+    _has_no_outer_space(url)
     parts = urlsplit(url)
     if url and not (
         parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(parts.hostname)))

@@ -16,7 +16,10 @@ class NotAuthenticated(Exception):
 
 
 class InvalidToken(Exception):
-    """The request has a bearer token that is forged, malformed, not yet valid, or for another service."""
+    """The request has a bearer token that is forged, malformed, not yet valid, or for another service.
+
+    Why, in the words of its argument, is for the log and not for the client. So it is with the other refusals.
+    """
 
 
 class TokenExpired(Exception):
@@ -28,7 +31,11 @@ class AccessForbidden(Exception):
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys can't be fetched, so no token can be verified."""
+    """The issuer's keys can't be fetched now, so the token can't be verified. After `retry_after` seconds, perhaps."""
+
+    def __init__(self, reason: str, retry_after: int) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from hypothesis import settings
 from app import create_app
 from app.database.embedded import EmbeddedServer
 from app.extensions import db
-from config import Config
+from config import GRANIAN, WORKER_CLASSES, Config
 from tests.support.authorization import Ask, asking
 from tests.support.client import Client, Tasks
 from tests.support.databases import migrate, new_database, partition
 from tests.support.issuer import SECRET
+from tests.support.project import SETTINGS
 from tests.support.service import running
 from tests.support.stack import Stack
 
@@ -68,6 +69,13 @@ def app(request: pytest.FixtureRequest, postgresql: EmbeddedServer) -> Iterator[
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", action="store_true", help="go through nginx and PgBouncer")
     parser.addoption("--partitions", action="store_true", help="keep the tasks in hash partitions")
+    parser.addoption(
+        "--worker-class", choices=WORKER_CLASSES, default=GRANIAN, help="set WORKER_CLASS for every service"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    SETTINGS["WORKER_CLASS"] = config.getoption("--worker-class")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -75,6 +83,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if marker := item.get_closest_marker("not_through_nginx"):
                 item.add_marker(pytest.mark.skip(reason=marker.args[0]))
+
+
+@pytest.fixture(scope="session")
+def worker_class(request: pytest.FixtureRequest) -> str:
+    """The setting WORKER_CLASS of every service."""
+    return str(request.config.getoption("--worker-class"))
 
 
 @pytest.fixture(scope="session")

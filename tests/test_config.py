@@ -8,6 +8,7 @@ from config import ROOT, Config, StartError
 
 SETTINGS = (
     *("DATABASE_URL", "ROW_SECURITY", "HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "MAX_BODY_BYTES"),
+    *("DATABASE_CONNECTION_MAX_AGE", "WORKER_CLASS"),
     *("REQUEST_TELEMETRY", "TRUSTED_PROXIES", "CORS_ORIGINS", "AUTH_MODE", "ALLOW_PUBLIC_OPEN"),
     *("JWT_SECRET", "JWKS_URL", "JWKS_MAX_STALE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY"),
 )
@@ -38,7 +39,7 @@ def test_a_setting_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_all_bad_settings_are_told_at_once_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    bad = {"DATABASE_URL": "mysql://me:secret@host/db", "PORT": "65536", "THREADS": "many", "MAX_BODY_BYTES": "0"}
+    bad = {"DATABASE_URL": "mysql://me:secret@host/db", "PORT": "65536", "THREADS": "many", "WORKER_CLASS": "sync"}
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(StartError) as caught:
@@ -46,6 +47,21 @@ def test_all_bad_settings_are_told_at_once_and_no_password(monkeypatch: pytest.M
     assert all(name in str(caught.value) for name in bad)
     assert "secret" not in str(caught.value)
     assert isinstance(caught.value, SystemExit)
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL"])
+@pytest.mark.parametrize("space", ["\n", " ", "\t", "\r\n", "\u00a0"])
+def test_what_must_match_exactly_has_no_white_space_around_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, space: str
+) -> None:
+    value = "https://app.example.com/of more than 32 bytes"
+    for spaced in (value + space, space + value, space):
+        monkeypatch.setenv(name, spaced)
+        with pytest.raises(StartError, match=f"{name}: must not begin or end with white space") as caught:
+            Config.from_environment()
+        assert "example" not in str(caught.value)
+    monkeypatch.setenv(name, value)
+    assert value in vars(Config.from_environment()).values()
 
 
 @pytest.mark.parametrize("url", ["postgres", "sqlite://", "postgresql+psycopg://x/y", "://", "postgresql://h:port/x"])

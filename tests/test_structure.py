@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from app.database.readiness import MIGRATIONS
+from app.database.migrations import MIGRATIONS
 from tests.support.project import ROOT, SOURCES
 
 FILES = sorted((ROOT / "app").rglob("*.py"))

@@ -1,166 +1,152 @@
-"""The key set of the issuer (RFC 7517): fetched in the background, cached, and kept in use while the issuer is down."""
+"""The issuer's keys: fetched in the background, cached, and kept in use while the issuer is down."""
 
-import http.client
-import json
 import logging
-import socket
-import threading
+import math
 import time
-from contextlib import suppress
-from typing import Any
-from urllib.parse import urlsplit
+from threading import BoundedSemaphore, Lock, Thread
 
-from jwt import PyJWK, PyJWTError
+from jwt import PyJWK
 
+from app.auth.jwks import FETCH_ERRORS, Keys, fetch, read_keys
+from app.auth.key_store import KeyStore, store_of
 from app.exceptions import KeysUnavailable
 
-TIMEOUT = 3  # seconds, for a fetch as a whole, and for a request that has to wait for one
-SIZE_LIMIT = 256 * 1024  # bytes
 REFRESH_AFTER = 300  # seconds
-PAUSE = 10  # seconds between two fetches, whatever asks for them
+PAUSE = 5  # seconds between two fetches, whatever asks for them
 PAUSE_WITHOUT_KEYS = 1  # seconds, while nobody can be let in
-
-RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
-CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
-ALGORITHMS = frozenset((*RSA, *CURVES.values()))
+WAIT = 1  # seconds that a request waits for a fetch
+POLL = 0.01  # seconds
+UNKNOWN_MAX = 1000  # key ids
 
 logger = logging.getLogger("app.keys")
-
-Keys = dict[tuple[str | None, str], PyJWK]
 
 
 class KeySet:
     """The public keys behind a URL, by key id and algorithm.
 
-    No request waits for a fetch once there is a set that is not too old, but for the one that brings an unknown key id
-    and so starts the fetch; and that happens once in a while only, however many tokens name one.
+    All workers together make one fetch in a while, however many tokens name keys that are not known. No request waits
+    while a set is in use, but for those that bring an unknown key id; and only so many of them at once as `waiters`.
     """
 
-    def __init__(self, url: str, max_stale: float) -> None:
+    def __init__(self, url: str, max_stale: float, waiters: int = 1, store: KeyStore | None = None) -> None:
         self._url = url
         self._max_stale = max_stale
-        self._lock = threading.Lock()
-        self._keys: Keys = {}
-        self._fetched_at = self._tried_at = float("-inf")
-        self._fetching: threading.Event | None = None
+        self._refresh_after = min(REFRESH_AFTER, max_stale / 2)
+        self._waiters = BoundedSemaphore(waiters)
+        self._store = store or store_of(url)
+        self._loaded: tuple[float, Keys] = (-math.inf, {})
+        self._unknown: dict[str, float] = {}
+        self._lock = Lock()
 
     def find(self, key_id: str | None, algorithm: str) -> PyJWK | None:
         """Return the key, or None where the issuer has none such. A key id of None is that of an only key.
 
-        Raises `KeysUnavailable` where there are no keys, or only keys that are older than the bound.
+        Raises `KeysUnavailable` where there are no keys, or only keys that are older than the bound, and where the
+        issuer might have a key of that id but can't be asked at this moment.
         """
-        seen = self._fetched_at
-        if not self._is_usable():
-            self._wait(self._refresh(PAUSE_WITHOUT_KEYS, seen)[0])
-            if not self._is_usable():
-                raise KeysUnavailable()
-        elif time.monotonic() - self._fetched_at > REFRESH_AFTER:
-            self._refresh(PAUSE, seen)
-        if key_id is not None and not any(known == key_id for known, _ in self._keys):
-            fetch, is_ours = self._refresh(PAUSE, seen)
-            if is_ours:
-                self._wait(fetch)
-        return self._keys.get((key_id, algorithm))
+        self._require_keys()
+        keys = self._load()
+        if key_id is not None and not _has(keys, key_id):
+            keys = self._look_for(key_id)
+        return keys.get((key_id, algorithm))
 
-    def _is_usable(self) -> bool:
-        return time.monotonic() - self._fetched_at <= self._max_stale
+    def doubt(self) -> None:
+        """Fetch the set in the background if it may be time: a signature matches none of its keys.
 
-    def _refresh(self, pause: float, seen: float) -> tuple[threading.Event | None, bool]:
-        """Start a fetch, unless one is under way, was tried a moment ago, or has ended since the caller looked.
-
-        Return the fetch, and whether it is a new one.
+        That is how a rotation shows where the issuer gives its keys no ids, or all of them the same one.
         """
+        self._refresh(PAUSE)
+
+    def fetch_now(self) -> None:
+        """Fetch the set in this thread, so that the first requests find it. Failing is not fatal, only logged."""
+        began_at = self._store.begin_fetch(PAUSE)
+        if began_at is not None:
+            self._fetch(began_at)
+
+    def _require_keys(self) -> None:
+        if self._age() > self._max_stale:
+            self._refresh(PAUSE_WITHOUT_KEYS)
+            self._wait()
+            if self._age() > self._max_stale:
+                raise KeysUnavailable("there is no key set", self._retry_after(PAUSE_WITHOUT_KEYS))
+        elif self._age() > self._refresh_after:
+            self._refresh(PAUSE)
+
+    def _look_for(self, key_id: str) -> Keys:
+        """Return a set that has this key id, or that was fetched after the id was first asked for.
+
+        An older set proves nothing: the issuer may have changed its keys just now. Where the issuer was asked already a
+        moment ago, because of another key id, the client has to come back.
+        """
+        asked_at = self._note_unknown(key_id)
+        if not self._is_settled(asked_at):
+            self._refresh(PAUSE)
+            self._wait()
+        keys = self._load()
+        if _has(keys, key_id):
+            self._unknown.pop(key_id, None)
+        elif not self._is_settled(asked_at):
+            reason = f"the key set has no key {key_id[:100]!r}, and the issuer can't be asked at this moment"
+            raise KeysUnavailable(reason, self._retry_after(PAUSE))
+        return keys
+
+    def _note_unknown(self, key_id: str) -> float:
+        """Return when this key id was first asked for. Of very many, the oldest are forgotten."""
         with self._lock:
-            if self._fetching is not None:
-                return self._fetching, False
-            now = time.monotonic()
-            if now - self._tried_at < pause or self._fetched_at != seen:
-                return None, False
-            self._tried_at = now
-            self._fetching = threading.Event()
-            threading.Thread(target=self._fetch, name="key set", daemon=True).start()
-            return self._fetching, True
+            asked_at = self._unknown.setdefault(key_id, time.monotonic())
+            if len(self._unknown) > UNKNOWN_MAX:
+                del self._unknown[next(iter(self._unknown))]
+        return asked_at
 
-    @staticmethod
-    def _wait(fetch: threading.Event | None) -> None:
-        if fetch is not None:
-            fetch.wait(TIMEOUT)
+    def _is_settled(self, asked_at: float) -> bool:
+        """Tell whether the set was fetched since then, and not so long ago that the issuer may be asked again."""
+        return self._store.fetched_at >= asked_at and self._age() < PAUSE
 
-    def _fetch(self) -> None:
-        keys: Keys = {}
+    def _age(self) -> float:
+        return time.monotonic() - self._store.fetched_at
+
+    def _retry_after(self, pause: float) -> int:
+        """Return after how many seconds the issuer may be asked again."""
+        return max(1, math.ceil(self._store.tried_at + pause - time.monotonic()))
+
+    def _load(self) -> Keys:
+        """Return the keys of the set in the store."""
+        loaded_at, keys = self._loaded
+        if loaded_at != self._store.fetched_at:
+            fetched_at, document = self._store.read()
+            keys = read_keys(document)
+            self._loaded = (fetched_at, keys)
+        return keys
+
+    def _refresh(self, pause: float) -> None:
+        """Start a fetch, unless one is under way or began less than `pause` seconds ago, in any worker."""
+        began_at = self._store.begin_fetch(pause)
+        if began_at is not None:
+            Thread(target=self._fetch, args=[began_at], name="key set", daemon=True).start()
+
+    def _wait(self) -> None:
+        """Wait for the fetch that is under way, in whichever worker, unless enough requests wait already."""
+        if self._waiters.acquire(blocking=False):
+            try:
+                end = time.monotonic() + WAIT
+                while self._store.is_fetching() and time.monotonic() < end:
+                    time.sleep(POLL)
+            finally:
+                self._waiters.release()
+
+    def _fetch(self, began_at: float) -> None:
+        document = None
         try:
-            keys = usable_keys(json.loads(download(self._url)))
-        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
-            logger.warning("The key set could not be fetched, so the last one stays in use: %s", error)
-        with self._lock:
-            if keys:
-                self._keys = keys
-                self._fetched_at = time.monotonic()
-            fetching, self._fetching = self._fetching, None
-        if fetching is not None:
-            fetching.set()
+            fetched = fetch(self._url)
+            read_keys(fetched)
+            document = fetched
+        except FETCH_ERRORS as error:
+            is_usable = self._age() <= self._max_stale
+            outcome = "the last one stays in use" if is_usable else "no token can be verified"
+            logger.warning("The key set could not be fetched, so %s: %s", outcome, error)
+        finally:
+            self._store.end_fetch(began_at, document)
 
 
-def usable_keys(document: Any) -> Keys:
-    """Return the keys of a JWK set that may verify a signature; secret keys, and keys for encryption, are left out.
-
-    Raises `ValueError` where there is none.
-    """
-    members = document.get("keys") if isinstance(document, dict) else None
-    keys: Keys = {}
-    key_ids = []
-    for member in members if isinstance(members, list) else []:
-        found = _keys_of(member) if isinstance(member, dict) else {}
-        key_ids += [key_id for key_id, _ in found][:1]
-        keys.update(found)
-    if not keys:
-        raise ValueError("it has no key that can be used")
-    if len(key_ids) == 1:
-        keys.update({(None, algorithm): key for (_, algorithm), key in keys.items()})
-    return keys
-
-
-def _keys_of(member: dict[str, Any]) -> Keys:
-    """Return one key, for each algorithm that its owner allows and its type knows; a secret one knows none of them."""
-    key_id, algorithm = member.get("kid"), member.get("alg")
-    known = RSA if member.get("kty") == "RSA" else (CURVES.get(str(member.get("crv"))),)
-    if not isinstance(key_id, str | None) or member.get("use", "sig") != "sig":
-        return {}
-    keys = {}
-    for name in known:
-        if name is not None and algorithm in (None, name):
-            with suppress(PyJWTError, ValueError, TypeError):
-                keys[key_id, name] = PyJWK(member, name)
-    return keys
-
-
-def download(url: str) -> bytes:
-    """Return what is at an http or https URL, without following redirects.
-
-    Raises `OSError` or `HTTPException` where it can't be had within `TIMEOUT`, and `ValueError` where it is too large,
-    or its status is not 200.
-    """
-    parts = urlsplit(url)
-    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=TIMEOUT)
-    # The timeout of a socket bounds each read; whoever sends a byte now and then is stopped by this.
-    connection.connect()
-    watchdog = threading.Timer(TIMEOUT, _hang_up, [connection.sock])
-    watchdog.start()
-    try:
-        connection.request("GET", parts._replace(scheme="", netloc="", fragment="").geturl() or "/")
-        response = connection.getresponse()
-        if response.status != http.HTTPStatus.OK:
-            raise ValueError(f"the issuer answers {response.status}")
-        body = response.read(SIZE_LIMIT + 1)
-    finally:
-        watchdog.cancel()
-        connection.close()
-    if len(body) > SIZE_LIMIT:
-        raise ValueError(f"it is larger than {SIZE_LIMIT} bytes")
-    return body
-
-
-def _hang_up(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+def _has(keys: Keys, key_id: str) -> bool:
+    return any(known == key_id for known, _ in keys)

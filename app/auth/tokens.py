@@ -10,7 +10,7 @@ from typing import Any
 
 import jwt
 
-from app.auth.keys import ALGORITHMS as ASYMMETRIC
+from app.auth.jwks import ALGORITHMS as ASYMMETRIC
 from app.auth.keys import KeySet
 from app.exceptions import InvalidToken, TokenExpired
 from config import JWKS, OPEN, SECRET, StartError
@@ -21,6 +21,8 @@ SECRET_MIN = 32  # bytes
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515, section 7.1
 # Header fields by which a token brings or names its own key, or demands an extension. This service supports none.
 REFUSED_HEADERS = {"jku", "jwk", "x5u", "x5c", "crit", "b64"}
+TIMES = ("exp", "nbf", "iat")
+SHORT = 100  # characters, of what a token says, in the log
 
 # PyJWT warns of secrets shorter than the hash (RFC 7518, section 3.2). 32 bytes are strong enough for every hash.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
@@ -31,7 +33,28 @@ MODES = {
     JWKS: "tokens signed with a key of the issuer's key set",
 }
 
+# The claims that these errors are about; the messages of others name theirs.
+CLAIMS: dict[type[Exception], str] = {
+    jwt.ExpiredSignatureError: "exp",
+    jwt.InvalidAudienceError: "aud",
+    jwt.InvalidIssuerError: "iss",
+}
+
 FindKey = Callable[[str | None, str], Any]
+
+
+class Tokens(jwt.PyJWT):
+    """PyJWT, which would also take a time that is written as a string."""
+
+    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
+        claims: dict[str, Any] = super()._decode_payload(decoded)
+        for name in TIMES:
+            if name in claims and type(claims[name]) not in (int, float):
+                raise jwt.DecodeError(f"{name} is no number")
+        return claims
+
+
+TOKENS = Tokens()
 
 
 def make_verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
@@ -51,11 +74,18 @@ def make_verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
     if mode == SECRET:
         if len(secret.encode()) < SECRET_MIN:
             raise StartError(f"JWT_SECRET must have at least {SECRET_MIN} bytes.")
-        return partial(check, algorithms=SYMMETRIC, find_key=lambda _key_id, _algorithm: secret)
+        return partial(check, algorithms=SYMMETRIC, find_key=lambda _key_id, _algorithm: secret, doubt=lambda: None)
     if mode == JWKS:
-        key_set = KeySet(url, config["JWKS_MAX_STALE"])
-        return partial(check, algorithms=ASYMMETRIC, find_key=key_set.find)
+        # Half of the threads stay free for requests that have nothing to wait for.
+        key_set = KeySet(url, config["JWKS_MAX_STALE"], waiters=max(1, config["THREADS"] // 2))
+        return partial(check, algorithms=ASYMMETRIC, find_key=key_set.find, doubt=key_set.doubt)
     return None
+
+
+def fetch_keys(config: Mapping[str, Any]) -> None:
+    """Fetch the key set, if there is one, so that the workers find it when they start. Failing is only logged."""
+    if config["AUTH_MODE"] == JWKS:
+        KeySet(config["JWKS_URL"], config["JWKS_MAX_STALE"]).fetch_now()
 
 
 def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
@@ -63,26 +93,22 @@ def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
     *,
     algorithms: Collection[str],
     find_key: FindKey,
+    doubt: Callable[[], None],
     issuer: str | None,
     audience: str | None,
     leeway: float,
 ) -> str:
-    """Return the subject of a token whose signature and claims are valid. Raises `TokenExpired` or `InvalidToken`."""
-    if not COMPACT.fullmatch(token):
-        raise InvalidToken()
-    try:
-        header = jwt.get_unverified_header(token)
-        algorithm, key_id = header["alg"], header.get("kid")
-        if algorithm not in algorithms or REFUSED_HEADERS & header.keys():
-            raise InvalidToken()
-    except Exception as error:  # A hostile token may raise anything in a parser.
-        raise InvalidToken() from error
+    """Return the subject of a token whose signature and claims are valid.
+
+    Raises `TokenExpired`, `InvalidToken` or `KeysUnavailable`.
+    """
+    algorithm, key_id = _read_header(token, algorithms)
     key = find_key(key_id, algorithm)
     if key is None:
-        raise InvalidToken()
+        raise InvalidToken(f"the key set has no key {_shorten(key_id)} for {algorithm}")
     required = ["exp", "sub", *(["iss"] if issuer else []), *(["aud"] if audience else [])]
     try:
-        claims = jwt.decode(
+        claims = TOKENS.decode(
             token,
             key,
             algorithms=[algorithm],
@@ -92,10 +118,43 @@ def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
             options={"require": required, "verify_aud": audience is not None, "verify_iss": issuer is not None},
         )
     except jwt.ExpiredSignatureError as error:
-        raise TokenExpired() from error
-    except Exception as error:
-        raise InvalidToken() from error
+        raise TokenExpired(_reason(error, token)) from error
+    except jwt.InvalidSignatureError as error:
+        doubt()
+        raise InvalidToken(str(error)) from error
+    except Exception as error:  # A hostile token may raise anything in a parser.
+        raise InvalidToken(_reason(error, token)) from error
     return str(claims["sub"])
+
+
+def _read_header(token: str, algorithms: Collection[str]) -> tuple[str, str | None]:
+    """Return the algorithm and the key id. Raises `InvalidToken`."""
+    if not COMPACT.fullmatch(token):
+        raise InvalidToken("it is no signed JWT")
+    try:
+        header = jwt.get_unverified_header(token)
+        algorithm = header.get("alg")
+        is_allowed = algorithm in algorithms
+    except Exception as error:  # A hostile token may raise anything in a parser.
+        raise InvalidToken(str(error)) from error
+    if not is_allowed:
+        raise InvalidToken(f"alg is {_shorten(algorithm)}, not one of {', '.join(sorted(algorithms))}")
+    if refused := REFUSED_HEADERS & header.keys():
+        raise InvalidToken(f"its header has {', '.join(sorted(refused))}")
+    return str(algorithm), header.get("kid")
+
+
+def _reason(error: Exception, token: str) -> str:
+    """Say why a token was refused, with the value of the claim that is at fault. The signature is good by then."""
+    claim = CLAIMS.get(type(error))
+    if claim is None:
+        return str(error)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return f"{claim} is {_shorten(claims.get(claim))}: {error}"
+
+
+def _shorten(value: object) -> str:
+    return repr(value)[:SHORT]
 
 
 def sign(user_id: str, lifetime: timedelta, config: Mapping[str, Any]) -> str:

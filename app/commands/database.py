@@ -5,12 +5,11 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import text
 
+from app.database.failures import stopping_at_errors
+from app.database.migrations import MIGRATIONS
 from app.database.ownership import owned_tables
-from app.database.readiness import MIGRATIONS
+from app.database.timeouts import LOCK_TIMEOUT, STATEMENT_TIMEOUT, set_timeouts
 from app.extensions import db, migrate
-
-STATEMENT_TIMEOUT = "5s"
-LOCK_TIMEOUT = "2s"
 
 
 def init_app(app: Flask) -> None:
@@ -24,9 +23,9 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def set_role_timeouts() -> None:
     """Bound how long a statement of the role in use may take, and wait for a lock, in new sessions."""
-    with db.engine.connect() as connection:
-        connection.execute(text(f"ALTER ROLE CURRENT_USER SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
-        connection.execute(text(f"ALTER ROLE CURRENT_USER SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    with stopping_at_errors(), db.engine.connect() as connection:
+        for statement in set_timeouts("CURRENT_USER"):
+            connection.execute(text(statement))
     click.echo(f"A statement may take {STATEMENT_TIMEOUT}, and wait {LOCK_TIMEOUT} for a lock.")
 
 
@@ -38,6 +37,6 @@ def set_row_security() -> None:
     enable, force = ("ENABLE", "FORCE") if wanted else ("DISABLE", "NO FORCE")
     # As one string this is one transaction, although the engine commits each statement: all tables or none.
     changes = (f"ALTER TABLE {name} {enable} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY" for name in owned_tables())
-    with db.engine.connect() as connection:
+    with stopping_at_errors(), db.engine.connect() as connection:
         connection.execute(text("; ".join(changes)))
     click.echo(f"Row security is {'on' if wanted else 'off'}.")

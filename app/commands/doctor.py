@@ -10,12 +10,13 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app.auth.exposure import require_privacy
+from app.auth.jwks import FETCH_ERRORS, fetch, read_keys
 from app.auth.tokens import MODES
 from app.database.engine import engine_url
-from app.database.failures import DATABASE_ERRORS
-from app.database.readiness import read_state, reason_not_ready
+from app.database.failures import DATABASE_ERRORS, describe, is_unavailable
+from app.database.readiness import State, find_encoding_fault, find_schema_fault, find_write_fault, read_state
 from app.database.server_facts import read_server_facts
-from config import is_this_machine
+from config import JWKS, is_this_machine
 
 CLOCKS_MAY_DIFFER = 2  # seconds
 LIBPQ_MIN = 140000  # with channel binding and SCRAM, as Neon wants them
@@ -50,9 +51,21 @@ def _of_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
         yield True, f"authentication: {MODES[config['AUTH_MODE']]}"
     except SystemExit as refusal:
         yield False, f"authentication: {refusal}"
+    if config["AUTH_MODE"] == JWKS:
+        yield _of_key_set(config["JWKS_URL"])
     is_private, proxies = is_this_machine(config["HOST"]), config["TRUSTED_PROXIES"]
     cure = "" if is_private or proxies else "; put one before it (deploy/nginx.conf), and set TRUSTED_PROXIES to 1"
     yield bool(is_private or proxies), f"HOST is {config['HOST']}, behind {proxies} trusted proxies{cure}"
+
+
+def _of_key_set(url: str) -> Finding:
+    try:
+        keys = read_keys(fetch(url))
+    except FETCH_ERRORS as error:
+        return False, f"key set: {error}; check JWKS_URL, and that the issuer runs"
+    count = len({key_id for key_id, _ in keys if key_id is not None}) or 1
+    algorithms = ", ".join(sorted({algorithm for _, algorithm in keys}))
+    return True, f"key set: {count} to be used, for {algorithms}"
 
 
 def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
@@ -60,8 +73,8 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
         state = read_state()
         facts = read_server_facts()
     except DATABASE_ERRORS as error:
-        cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        yield False, f"the database can't be reached: {cause}; check DATABASE_URL, and that the server runs"
+        problem = "can't be reached" if is_unavailable(error) else "refuses"
+        yield False, f"the database {problem}: {describe(error)}; check DATABASE_URL, and that the server runs"
         return
     yield True, f"the database answers: PostgreSQL {facts.version}"
 
@@ -69,9 +82,8 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     cure = "; add sslmode=require to DATABASE_URL" if needs_tls and not facts.uses_tls else ""
     yield not cure, f"TLS: {'on' if facts.uses_tls else 'off'}{'' if needs_tls else ', on this machine'}{cure}"
 
-    reason = reason_not_ready(state)
-    yield reason is None, reason or f"the schema is at migration {state.migration}"
-    if config["ROW_SECURITY"]:
+    yield from _of_state(state)
+    if config["ROW_SECURITY"] and state.role_is_bound is not None:
         cure = "" if state.role_is_bound else "; give the service a role that is no superuser and has no BYPASSRLS"
         yield state.role_is_bound, f"row security binds the role {facts.role}: {state.role_is_bound}{cure}"
 
@@ -86,3 +98,13 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     apart = abs(facts.clock - time.time())
     cure = "" if apart <= CLOCKS_MAY_DIFFER else "; synchronize them (NTP), or tokens are refused"
     yield not cure, f"clocks: {apart:.1f} s apart{cure}"
+
+
+def _of_state(state: State) -> Iterator[Finding]:
+    writes = "a standby, which answers reads only" if state.is_standby else "writable"
+    for fault, finding in (
+        (find_encoding_fault(state), f"encoding: {state.encoding}"),
+        (find_schema_fault(state), f"the schema is at migration {state.migration}"),
+        (find_write_fault(state), f"the database is {writes}"),
+    ):
+        yield fault is None, fault or finding

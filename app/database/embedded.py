@@ -11,17 +11,20 @@ import importlib.util
 import logging
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import psutil
 
+from app.database.timeouts import set_timeouts
 from config import StartError
 
 logger = logging.getLogger("app.embedded")
@@ -33,8 +36,16 @@ START_TIMEOUT = 60  # seconds, enough for the recovery after a crash
 # The default, 4, is that of a disk which turns: with it a long list is fetched in the order of the disk, and sorted.
 RANDOM_PAGE_COST = 1.1
 
+# A path that fits into `sun_path` (unix(7), 107 bytes) with the name of the socket, and means itself everywhere: in a
+# URL, in a shell and in the list `unix_socket_directories`.
+SOCKET = ".s.PGSQL.5432"
+SOCKET_DIRECTORY = re.compile(r"[\w./+-]{1,93}", re.ASCII)
+SOCKET_DIRECTORY_LINE = 4  # of `postmaster.pid`, counted from 0
+
 # What a new cluster gets before it is first started: an ordinary role and a database of its own.
-FIRST_STATEMENTS = f"CREATE ROLE {ROLE} LOGIN;\nCREATE DATABASE {DATABASE} OWNER {ROLE};\n"
+FIRST_STATEMENTS = "\n".join(
+    [f"CREATE ROLE {ROLE} LOGIN", *set_timeouts(ROLE), f"CREATE DATABASE {DATABASE} OWNER {ROLE}", ""]
+)
 
 
 class EmbeddedServer:
@@ -47,13 +58,26 @@ class EmbeddedServer:
     def __init__(self, data: Path, version: int = DEFAULT_VERSION) -> None:
         self.data = data.resolve()
         self.version = version
-        digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
-        # Socket names are limited to about 100 bytes, which a path under `data` may exceed.
-        self.socket_directory = Path("/tmp") / f"tasks-api-{digest}"  # noqa: S108 -- private, and checked below
         self._users: int | None = None
         self._owner = 0
         # The server refuses to run as root.
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+    @property
+    def socket_directory(self) -> Path:
+        """The directory of the server's socket. It is not below `data`, whose path may be too long for a socket.
+
+        A server that runs has written down where it is: whoever started it may have had another TMPDIR.
+        """
+        pid_file = self.data / "postmaster.pid"
+        lines = pid_file.read_text().splitlines() if pid_file.exists() else []
+        if len(lines) > SOCKET_DIRECTORY_LINE:
+            return Path(lines[SOCKET_DIRECTORY_LINE])
+        name = f"tasks-api-{hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]}"
+        directory = Path(tempfile.gettempdir(), name)
+        if not SOCKET_DIRECTORY.fullmatch(str(directory)):
+            return Path("/tmp", name)  # noqa: S108 -- private, and checked below
+        return directory
 
     def url(self, user: str = ROLE, database: str = DATABASE) -> str:
         """Return the URL by which `user` reaches `database` on this server."""
@@ -64,19 +88,27 @@ class EmbeddedServer:
 
         Raises `StartError` where it can't be started.
         """
-        self.data.parent.mkdir(parents=True, exist_ok=True)
-        with self._mutex():
-            self._require_usable_directories()
-            if not (self.data / "PG_VERSION").exists():
-                self._initialise()
-            if not self._runs():
-                options = f"-k {self.socket_directory} -h '' -c random_page_cost={RANDOM_PAGE_COST}"
-                self.pg_ctl("start", "-l", "server.log", "-o", options, "-t", str(START_TIMEOUT))
-            if self._users is None:  # A user who starts it again, after a crash, holds it still.
-                self._users = os.open(f"{self.data}.users", os.O_RDWR | os.O_CREAT, 0o600)
-                fcntl.flock(self._users, fcntl.LOCK_SH)
+        try:
+            self.data.parent.mkdir(parents=True, exist_ok=True)
+            with self._mutex():
+                self._require_usable_directories()
+                if not (self.data / "PG_VERSION").exists():
+                    self._initialise()
+                if not self._runs():
+                    self._run()
+                if self._users is None:  # A user who starts it again, after a crash, holds it still.
+                    self._users = os.open(f"{self.data}.users", os.O_RDWR | os.O_CREAT, 0o600)
+                    fcntl.flock(self._users, fcntl.LOCK_SH)
+        except OSError as error:
+            raise StartError(f"The embedded PostgreSQL can't be started: {error}") from error
         self._owner = os.getpid()
         atexit.register(self.stop)
+
+    def _run(self) -> None:
+        directory = self.socket_directory
+        self._require_private(directory)
+        options = f"-k {directory} -h '' -c random_page_cost={RANDOM_PAGE_COST}"
+        self.pg_ctl("start", "-l", "server.log", "-o", options, "-t", str(START_TIMEOUT))
 
     def stop(self) -> None:
         """Let go of the server; the last one to do so stops it. A forked child leaves that to its parent."""
@@ -88,8 +120,10 @@ class EmbeddedServer:
             except BlockingIOError:
                 pass  # Somebody else still uses it.
             else:
+                directory = self.socket_directory
                 if self._runs():
                     self.pg_ctl("stop", "-m", "fast")
+                _remove_sockets(directory)
             # Children of ours may have inherited the descriptor: closing it alone would not release the lock.
             fcntl.flock(self._users, fcntl.LOCK_UN)
         os.close(self._users)
@@ -114,8 +148,8 @@ class EmbeddedServer:
         while self._processes() and time.monotonic() < end:
             time.sleep(0.02)
         # The lock files hold a number that may by now be somebody else's: the server would not dare to start.
-        for stale in (pid_file, *self.socket_directory.iterdir()):
-            stale.unlink(missing_ok=True)
+        _remove_sockets(self.socket_directory)
+        pid_file.unlink(missing_ok=True)
         return False
 
     def _processes(self) -> list[int]:
@@ -141,19 +175,23 @@ class EmbeddedServer:
             )
         if self._account is not None:
             programs = binaries(self.version)
-            for path in (self.data, programs):
-                _make_reachable(path)
+            _make_reachable(programs)
             if not programs.stat().st_mode & stat.S_IXOTH:  # Installed under a strict umask.
                 subprocess.run(["chmod", "-R", "o+rX", "--", programs.parent], check=True)
-        for directory in (self.data, self.socket_directory):
-            self._make_directory(directory)
-            status = directory.lstat()
-            owner = self._account.pw_uid if self._account else os.geteuid()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or status.st_mode & 0o077:
-                raise StartError(
-                    f"{directory} must be a directory that only {pwd.getpwuid(owner).pw_name} can enter:"
-                    " run as the user who made it, or move it away"
-                )
+        self._require_private(self.data)
+
+    def _require_private(self, directory: Path) -> None:
+        """Make the directory, if need be, and insist that only the server's user can enter it."""
+        if self._account is not None:
+            _make_reachable(directory)
+        self._make_directory(directory)
+        status = directory.lstat()
+        owner = self._account.pw_uid if self._account else os.geteuid()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or status.st_mode & 0o077:
+            raise StartError(
+                f"{directory} must be a directory that only {pwd.getpwuid(owner).pw_name} can enter:"
+                " run as the user who made it, or move it away"
+            )
 
     def _make_directory(self, directory: Path) -> None:
         try:
@@ -217,6 +255,14 @@ def binaries(version: int) -> Path:
         )
     # The package is not imported: that would create its runtime directory and lock.
     return Path(package.origin).parent / {16: "pginstall", 18: "pginstall18"}[version] / "bin"
+
+
+def _remove_sockets(directory: Path) -> None:
+    """Remove the sockets of a server that has ended, their lock files, and the directory."""
+    for file in directory.glob(f"{SOCKET}*"):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # Somebody has put something else there, or it is not ours.
+        directory.rmdir()
 
 
 def _make_reachable(path: Path) -> None:

@@ -10,13 +10,18 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 
 from app.database import embedded
+from app.database.lifetime import Lifetime
 from app.extensions import db
 
+LIFETIME = "tasks.lifetime"  # the key in `app.extensions`
 POOL_TIMEOUT = 5  # seconds that a request waits for a connection of the pool
-# Parameters of libpq. They bound each wait for a server that no longer answers. How long a statement may run and wait
-# for a lock is set on the role (`flask role-timeouts`), because a transaction pooler drops the settings of a session.
+# Parameters of libpq. Most of them bound a wait for a server that no longer answers. How long a statement may take is
+# set on the role (app/database/timeouts.py).
 CONNECT_ARGUMENTS = {
     "application_name": "tasks-api",
+    # Else a session inherits what is set for the database or the role. PgBouncer compares the spelling: with another
+    # one than the server's it would set the encoding again in each transaction.
+    "client_encoding": "UTF8",
     "connect_timeout": 5,  # seconds
     "keepalives_idle": 30,  # seconds
     "keepalives_interval": 5,  # seconds
@@ -37,9 +42,12 @@ def init_app(app: Flask) -> None:
         "use_native_hstore": False,  # Otherwise each new connection asks the catalogue for a type that is not used.
         "connect_args": CONNECT_ARGUMENTS,
     }
+    lifetime = app.extensions[LIFETIME] = Lifetime(app.config["DATABASE_CONNECTION_MAX_AGE"])
     db.init_app(app)
     app.teardown_appcontext_funcs.clear()  # Flask-SQLAlchemy's only one ends sessions of its ORM, which is not used.
     with app.app_context():
+        event.listen(db.engine, "connect", lifetime.begin)
+        event.listen(db.engine, "checkout", lifetime.require_time_left)
         event.listen(db.engine, "checkout", _require_silence)
 
 

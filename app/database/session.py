@@ -6,11 +6,12 @@ from typing import Any
 
 import psycopg2
 from flask import Flask, current_app
-from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
+from psycopg2.errors import DuplicatePreparedStatement, FeatureNotSupported, InvalidSqlStatementName
 from sqlalchemy.pool import PoolProxiedConnection
 
-from app.database.engine import is_readable
-from app.database.failures import CANCELED, ROLLED_BACK, is_unavailable
+from app.database.engine import LIFETIME, is_readable
+from app.database.failures import CANCELED, ENDING_CLASS, READ_ONLY, ROLLED_BACK, is_unavailable
+from app.database.lifetime import Lifetime
 from app.database.statement import Statement
 from app.extensions import db
 from app.telemetry.metrics import POOL_IN_USE, POOL_WAITING, note_database_error
@@ -20,10 +21,14 @@ from app.telemetry.metrics import POOL_IN_USE, POOL_WAITING, note_database_error
 AS_USER = "SET LOCAL app.user_id TO %(app_user_id)s; "
 SESSION = "tasks.session"  # the key in `app.extensions`
 
+# The session does not have the prepared statement, or has another one of that name, or has a plan from before a column
+# got another type ("cached plan must not change result type"). In each case nothing has run yet.
+PLAN_FAULTS = (InvalidSqlStatementName, DuplicatePreparedStatement, FeatureNotSupported)
+
 
 def init_app(app: Flask) -> None:
     """Have the application name the user to the database with each statement, where row security is wanted."""
-    app.extensions[SESSION] = _Session(AS_USER if app.config["ROW_SECURITY"] else "")
+    app.extensions[SESSION] = _Session(AS_USER if app.config["ROW_SECURITY"] else "", app.extensions[LIFETIME])
 
 
 def fetch_all(user_id: str, statement: Statement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -49,26 +54,30 @@ class _Session(local):
     The pool has one connection for each thread that serves requests.
     """
 
-    def __init__(self, as_user: str) -> None:
+    def __init__(self, as_user: str, lifetime: Lifetime) -> None:
         self.as_user = as_user
+        self.lifetime = lifetime
         self.borrowed: PoolProxiedConnection | None = None
         self.prepared: set[str] = set()
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Execute the prepared statement; prepare it first, in the same round trip, where the session lacks it."""
+        """Execute the prepared statement; prepare it first, in the same round trip, where the session lacks it.
+
+        Behind a transaction pooler, each transaction may reach another session of the server, with other prepared
+        statements than the thread has noted. Where none can be had, the statement runs unprepared.
+        """
         connection = self._connection()
-        is_prepared = statement.name in self.prepared
-        self.prepared.add(statement.name)
+        if statement.name in self.prepared:
+            try:
+                return self._fetch_all(connection, statement.execute, values)
+            except PLAN_FAULTS:
+                self.prepared.discard(statement.name)
         try:
-            sql = statement.execute if is_prepared else statement.prepare + statement.execute
-            return self._fetch_all(connection, sql, values)
-        except InvalidSqlStatementName:
-            self.prepared.discard(statement.name)
-        except DuplicatePreparedStatement:
-            pass  # The session has it already; from now on this thread knows.
-        # Behind a transaction pooler, each transaction may reach another session of the server, with other prepared
-        # statements than the thread has noted. Nothing has run yet, so the statement runs unprepared.
-        return self._fetch_all(connection, statement.sql, values)
+            rows = self._fetch_all(connection, statement.prepare + statement.execute, values)
+        except PLAN_FAULTS:
+            return self._fetch_all(connection, statement.sql, values)
+        self.prepared.add(statement.name)
+        return rows
 
     def _fetch_all(self, connection: Any, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         POOL_IN_USE.add(1)
@@ -78,17 +87,23 @@ class _Session(local):
             rows: list[tuple[Any, ...]] = cursor.fetchall()
             return rows
         except psycopg2.Error as error:
-            if connection.closed:
-                self._drop(error)
+            self._leave_if_wrong(connection, error)
             raise
         finally:
             POOL_IN_USE.add(-1)
+
+    def _leave_if_wrong(self, connection: Any, error: psycopg2.Error) -> None:
+        """Do not use a connection again that is broken, or that leads to a server which does not write any more."""
+        if error.pgcode == READ_ONLY:
+            self.lifetime.end_all(connection)
+        if connection.closed or (error.pgcode or "").startswith(ENDING_CLASS):
+            self._drop(error)
 
     def _connection(self) -> Any:
         """Return this thread's connection of psycopg2: a new one where there is none, or where it has ended."""
         if self.borrowed is not None:
             connection = self.borrowed.dbapi_connection
-            if not is_readable(connection):
+            if not self.lifetime.is_over(self.borrowed.info) and not is_readable(connection):
                 return connection
             self._drop()
         POOL_WAITING.add(1)
@@ -99,7 +114,7 @@ class _Session(local):
         return self.borrowed.dbapi_connection
 
     def _drop(self, error: Exception | None = None) -> None:
-        """Have the pool close the connection, which is broken."""
+        """Have the pool close the connection."""
         if self.borrowed is not None:
             self.borrowed.invalidate(error)
             self.borrowed = None

@@ -10,6 +10,7 @@ import click
 from flask import Flask
 
 from app.auth.exposure import require_privacy
+from app.auth.tokens import fetch_keys
 from app.database import readiness
 from app.extensions import db
 from config import GRANIAN, GTHREAD, StartError
@@ -33,6 +34,7 @@ def require_readiness(app: Flask, hosts: Iterable[str]) -> None:
     Raises `config.StartError`.
     """
     require_privacy(app.config, hosts)
+    fetch_keys(app.config)
     with app.app_context():
         readiness.require_readiness()
         db.engine.dispose()  # A server may fork now, and a connection can't be shared.

@@ -110,7 +110,8 @@ class GranianWorker(Worker):
         head = _Head()
         body = self.wsgi(environ, head)
         headers = head.headers if self.alive else [*head.headers, ("Connection", "close")]
-        if isinstance(body, WHOLE):
+        if isinstance(body, WHOLE) or any(name.lower() == "content-length" for name, _ in headers):
+            # In parts, a client that does not read would keep the thread.
             protocol.response_bytes(head.status, headers, b"".join(body))
             if hasattr(body, "close"):
                 body.close()

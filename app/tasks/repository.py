@@ -223,7 +223,7 @@ def _values_of_new_task(user_id: str, values: Mapping[str, Any], most: int) -> d
         "most": most,
         "new_title": values["title"],
         "new_description": values.get("description"),
-        "new_completed": values["completed"],
+        "new_completed": values.get("completed", False),
         **{f"new_{name}": values.get(name) for name in SENT_FIELDS},
         "new_tags": values.get("tags", []),
         "new_recurrence_from": values.get("recurrence_from", COUNTED_FROM_DUE),

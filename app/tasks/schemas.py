@@ -11,6 +11,7 @@ from app.tasks.recurrence import read_rule
 from app.tasks.time_zones import find_time_zone
 from app.web.fields import (
     CONFLICT,
+    MISSING,
     NO_RECURRENCE,
     NO_TIME_ZONE,
     NOT_A_DATE,
@@ -36,7 +37,16 @@ EXAMPLE: dict[str, Any] = {
     "created_at": "2026-01-22T10:00:00.123456Z",
     "updated_at": "2026-01-22T10:00:00.123456Z",
 }
-
+LATER = {"updated_at": "2026-01-22T10:15:00.654321Z"}
+COMPLETED = EXAMPLE | LATER | {"completed": True}
+CHANGE = {"title": "Buy oat milk"}
+CHANGED = EXAMPLE | LATER | CHANGE
+# The first one is what a documentation page sends when somebody tries it out.
+COMPLETIONS = {
+    "complete": {"summary": "Complete it.", "value": {"completed": True}},
+    "reopen": {"summary": "Reopen it.", "value": {"completed": False}},
+    "flip": {"summary": "Flip it, as without a body.", "value": {}},
+}
 
 USER_ID = String(
     Length(1, USER_ID_MAX),
@@ -59,6 +69,17 @@ LOCATION = {
 
 PRIORITIES = ("low", "medium", "high")
 COUNTED_FROM = ("due", "completion")
+# What a new task has where the client says nothing.
+DEFAULTS: dict[str, Any] = {
+    "description": None,
+    "completed": False,
+    "priority": None,
+    "due_date": None,
+    "time_zone": None,
+    "tags": [],
+    "recurrence": None,
+    "recurrence_from": COUNTED_FROM[0],
+}
 # What excludes what, or needs it, in a sentence that names both.
 CONFLICTS = {
     "recurrence": "recurrence needs a due_date",
@@ -90,9 +111,9 @@ def description_field() -> String:
     )
 
 
-def completed_field(**kwargs: Any) -> Boolean:
+def completed_field(about: str = "Whether it is done.", example: bool = True) -> Boolean:
     """Return the field that tells whether the task is done."""
-    return Boolean(metadata={"description": "Whether it is done.", "example": EXAMPLE["completed"]}, **kwargs)
+    return Boolean(metadata={"description": about, "example": example})
 
 
 def priority_field() -> Word:
@@ -112,12 +133,10 @@ def time_zone_field() -> Parsed:
     return Parsed(find_time_zone, NO_TIME_ZONE, allow_none=True, metadata=metadata)
 
 
-def tags_field(**kwargs: Any) -> Strings:
+def tags_field() -> Strings:
     """Return the field for tags."""
     item = String(Length(1, TAG_MAX), pre_load=trim)
-    return Strings(
-        TAGS_MAX, item, metadata={"type": "array", "items": {"type": "string"}, "example": ["home"]}, **kwargs
-    )
+    return Strings(TAGS_MAX, item, metadata={"type": "array", "items": {"type": "string"}, "example": ["home"]})
 
 
 def recurrence_field() -> Parsed:
@@ -126,10 +145,10 @@ def recurrence_field() -> Parsed:
     return Parsed(read_rule, NO_RECURRENCE, allow_none=True, metadata=metadata)
 
 
-def recurrence_from_field(**kwargs: Any) -> Word:
+def recurrence_from_field() -> Word:
     """Return the field that tells from where the next due date is counted."""
     metadata = {"description": RECURRENCE_FROM, "enum": [*COUNTED_FROM], "example": COUNTED_FROM[0]}
-    return Word(COUNTED_FROM, metadata=metadata, **kwargs)
+    return Word(COUNTED_FROM, metadata=metadata)
 
 
 class BasicNewTaskSchema(RequestSchema):
@@ -137,7 +156,7 @@ class BasicNewTaskSchema(RequestSchema):
 
     title = title_field(required=True)
     description = description_field()
-    completed = completed_field(load_default=False)
+    completed = completed_field("Whether it is done; false unless sent.", EXAMPLE["completed"])
 
 
 class NewTaskSchema(BasicNewTaskSchema):
@@ -146,9 +165,9 @@ class NewTaskSchema(BasicNewTaskSchema):
     priority = priority_field()
     due_date = due_date_field()
     time_zone = time_zone_field()
-    tags = tags_field(load_default=list)
+    tags = tags_field()
     recurrence = recurrence_field()
-    recurrence_from = recurrence_from_field(load_default=COUNTED_FROM[0])
+    recurrence_from = recurrence_from_field()
 
     @validates_schema
     def _require_what_goes_together(self, data: dict[str, Any], **_: object) -> None:
@@ -179,11 +198,18 @@ class TaskChangesSchema(BasicTaskChangesSchema):
 
 
 class CompletionSchema(RequestSchema):
-    """The body of a request that sets `completed`; without a body, the request flips it."""
+    """The body of a request that sets `completed`; without a body, the request flips it. `{}` is no body."""
 
     body_required: ClassVar[bool] = False
+    keywords: ClassVar[dict[str, Any]] = {"if": {"minProperties": 1}, "then": {"required": ["completed"]}}
 
-    completed = completed_field(required=True)
+    completed = completed_field()
+
+    @validates_schema(pass_original=True)
+    def require_completed(self, _data: Any, sent: dict[str, Any], **_kwargs: Any) -> None:
+        """Refuse other fields alone: a misspelt name must not flip the task."""
+        if sent and "completed" not in sent:
+            raise ValidationError({"completed": [MISSING]})
 
 
 class TaskSchema(Schema):

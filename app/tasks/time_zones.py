@@ -5,15 +5,10 @@ from functools import cache
 from flask import current_app
 from sqlalchemy import text
 
-from app.database.session import fetch_all
-from app.database.statement import Statement
+from app.extensions import db
 
-# Directories and files of a system's database that are no zones of the IANA.
-NAMES = Statement(
-    "time_zones",
-    text("SELECT name FROM pg_timezone_names WHERE name !~ '^(posix/|right/|posixrules$|localtime$|Factory$)'"),
-    only_reads=True,
-)
+# Directories and files of a system's database are no zones of the IANA.
+NAMES = text("SELECT name FROM pg_timezone_names WHERE name !~ '^(posix/|right/|posixrules$|localtime$|Factory$)'")
 
 
 def find_time_zone(name: str) -> str | None:
@@ -23,4 +18,6 @@ def find_time_zone(name: str) -> str | None:
 
 @cache
 def _read_names(_database: object) -> frozenset[str]:
-    return frozenset(name for (name,) in fetch_all("", NAMES, {}))
+    """Return all names, which are read once for each database."""
+    with db.engine.connect() as connection:
+        return frozenset(connection.execute(NAMES).scalars())

@@ -12,7 +12,12 @@ from app.tasks.criteria import Criteria
 from app.tasks.filters import NEXT_REPLACES, read_criteria
 from app.tasks.models import KEY_MAX
 from app.tasks.schemas import (
+    CHANGE,
+    CHANGED,
+    COMPLETED,
+    COMPLETIONS,
     CONFLICTS,
+    DEFAULTS,
     EXAMPLE,
     LOCATION,
     TASK_ID,
@@ -65,7 +70,7 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
 @blueprint.response(201, TaskSchema(), example=EXAMPLE, headers={"Location": LOCATION})
 def create_task(body: dict[str, Any], view: str, user_id: str) -> ResponseReturnValue:
     """Create a task."""
-    key, most = _read_key(body), _most()
+    key, most = _read_key({**DEFAULTS, **body}), _most()
     if key is None:
         task, version = repository.add(user_id, body, view, most)
         is_replay = False
@@ -88,13 +93,15 @@ def get_task(user_id: str, task_id: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/<task_id>", parameters=[TASK_ID])
-@blueprint.arguments(TaskChangesSchema(), basic=BasicTaskChangesSchema())
-@blueprint.response(200, TaskSchema(), example=EXAMPLE)
+@blueprint.patch("/<task_id>", parameters=[TASK_ID], endpoint="patch_task")
+@blueprint.arguments(TaskChangesSchema(), basic=BasicTaskChangesSchema(), example=CHANGE)
+@blueprint.response(200, TaskSchema(), example=CHANGED)
 @blueprint.alt_response(404, "TaskNotFound")
 def update_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> ResponseReturnValue:
     """Change the fields that are sent.
 
     A field that is absent stays as it is; `"description": null` clears it. `{}` changes nothing, not even `updated_at`.
+    `PUT` and `PATCH` do the same.
     """
     try:
         return tagged(*repository.update(user_id, task_id, body, view, read_accepted_versions(), _most()))
@@ -104,11 +111,14 @@ def update_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> 
 
 
 @blueprint.patch("/<task_id>/complete", parameters=[TASK_ID])
-@blueprint.arguments(CompletionSchema())
-@blueprint.response(200, TaskSchema(), example=EXAMPLE)
+@blueprint.arguments(CompletionSchema(), examples=COMPLETIONS)
+@blueprint.response(200, TaskSchema(), example=COMPLETED)
 @blueprint.alt_response(404, "TaskNotFound")
 def complete_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> ResponseReturnValue:
-    """Flip `completed`; with a body, set it instead."""
+    """Complete or reopen a task.
+
+    With `completed` in a body, set it; without a body, or with `{}`, flip it.
+    """
     key, accepted, completed = _read_key(body), read_accepted_versions(), body.get("completed")
     if key is None:
         return tagged(*repository.set_completed(user_id, task_id, completed, view, accepted, _most()))

@@ -170,13 +170,14 @@ class _Workers(Collector):
         self, requests: CounterMetricFamily, duration: HistogramMetricFamily, method: str, route: str
     ) -> None:
         series = _find_series(method, route)
+        seconds = self._sum(series)
+        if not seconds:
+            return
         total, buckets = 0.0, []
         for number, bound in enumerate((*BUCKETS, math.inf), 1):
             total += self._sum(series + number)
             buckets.append((floatToGoString(bound), total))
-        if not total:
-            return
-        duration.add_metric((method, route), buckets, self._sum(series))
+        duration.add_metric((method, route), buckets, seconds)
         for number, status in enumerate(STATUSES, series + SERIES_SIZE - len(STATUSES)):
             if count := self._sum(number):
                 requests.add_metric((method, route, str(int(status))), count)

@@ -30,6 +30,12 @@ class Blueprint(flask_smorest.Blueprint):
         if self.path_fields:
             self.before_request(lambda: check_path(self.path_fields))
 
+    def add_url_rule(self, *args: Any, documented: bool = True, **kwargs: Any) -> None:
+        """Add a route, which the document leaves out if it is not for clients."""
+        super().add_url_rule(*args, **kwargs)
+        if not documented:
+            self._docs.popitem()
+
     def arguments(self, schema: Any, *, basic: Any = None, **kwargs: Any) -> Any:
         """Read the body by this `RequestSchema`, and give it and the wanted view to the function as first arguments.
 
@@ -78,9 +84,10 @@ class Blueprint(flask_smorest.Blueprint):
 
     def _prepare_errors_doc(self, doc: dict[str, Any], doc_info: object, *, app: Flask, **_: object) -> dict[str, Any]:
         responses = doc.setdefault("responses", {})
-        if app.config["AUTH_MODE"] != OPEN and (self.url_prefix or "").startswith("/api"):
-            doc["security"] = [{"bearer": []}]
-            responses.update({401: "Unauthenticated", 403: "AccessForbidden"})
+        if app.config["AUTH_MODE"] != OPEN:
+            is_locked = (self.url_prefix or "").startswith("/api")
+            doc["security"] = [{"bearer": []}] if is_locked else []
+            responses.update({401: "Unauthenticated", 403: "AccessForbidden"} if is_locked else {})
         if "requestBody" in doc:
             responses.update({413: "RequestBodyTooLarge", 415: "UnsupportedMediaType"})
         if self.path_fields:

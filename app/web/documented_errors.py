@@ -1,10 +1,38 @@
 """Every error of the contract as a component of the OpenAPI document, for the operations to refer to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.extensions import api
 from app.web.errors import ACCESS_FORBIDDEN, DETAILS, RETRY_AFTER, TASK_NOT_FOUND, UNAUTHENTICATED
 from app.web.fields import MESSAGES, MISSING
+
+FAULT = {
+    "type": "object",
+    "properties": {
+        "loc": {
+            "description": "The way to the fault; `body` alone is the body as a whole.",
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "maxItems": 2,
+        },
+        "msg": {"description": "What is wrong, for people.", "type": "string"},
+        "type": {
+            "description": "What is wrong, for programs.",
+            "type": "string",
+            "enum": [message.type for message in MESSAGES],
+        },
+    },
+    "required": ["loc", "msg", "type"],
+    "additionalProperties": False,
+}
+FAULT_EXAMPLE = {"loc": ["body", "title"], "msg": MISSING.msg, "type": MISSING.type}
+RETRY_AFTER_HEADER = {
+    "description": "Seconds after which to try again.",
+    "schema": {"type": "integer", "minimum": 0},
+    "example": RETRY_AFTER,
+}
 
 
 def document_errors() -> None:
@@ -14,46 +42,21 @@ def document_errors() -> None:
         ("RequestBodyTooLarge", DETAILS[413], "The body is larger than the limit."),
         ("UnsupportedMediaType", DETAILS[415], "There is a body that is not `application/json`."),
         ("InternalServerError", "Internal Server Error", "A fault of ours."),
-        ("ServiceUnavailable", DETAILS[503], "The database can't be reached, or is too busy."),
     ):
-        response: dict[str, Any] = {
-            "description": description,
-            "content": {"application/json": {"schema": _detail({"const": detail}), "example": {"detail": detail}}},
-        }
-        if name == "ServiceUnavailable":
-            response["headers"] = {
-                "Retry-After": {
-                    "description": "Seconds after which to try again.",
-                    "schema": {"type": "integer", "minimum": 0},
-                    "example": RETRY_AFTER,
-                }
-            }
-        api.spec.components.response(name, response)
-    fault = {
-        "type": "object",
-        "properties": {
-            "loc": {
-                "description": "The way to the fault; `body` alone is the body as a whole.",
-                "type": "array",
-                "items": {"type": "string"},
-                "minItems": 1,
-                "maxItems": 2,
-            },
-            "msg": {"description": "What is wrong, for people.", "type": "string"},
-            "type": {"description": "What is wrong, for programs.", "enum": [message.type for message in MESSAGES]},
-        },
-        "required": ["loc", "msg", "type"],
-        "additionalProperties": False,
-    }
-    api.spec.components.schema("Fault", fault)
-    faults = {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}, "minItems": 1}
-    example = {"loc": ["body", "title"], "msg": MISSING.msg, "type": MISSING.type}
-    api.spec.components.response(
+        _document(name, description, {"type": "string", "const": detail}, detail)
+    _document(
+        "ServiceUnavailable",
+        "The database, or the key set of the issuer, can't be reached or is too busy.",
+        {"type": "string", "const": DETAILS[503]},
+        DETAILS[503],
+        {"Retry-After": RETRY_AFTER_HEADER},
+    )
+    api.spec.components.schema("Fault", FAULT)
+    _document(
         "InvalidRequest",
-        {
-            "description": "What was sent is wrong, in all the ways that `detail` lists; nothing was changed.",
-            "content": {"application/json": {"schema": _detail(faults), "example": {"detail": [example]}}},
-        },
+        "What was sent is wrong, in all the ways that `detail` lists; nothing was changed.",
+        {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}, "minItems": 1},
+        [FAULT_EXAMPLE],
     )
 
 
@@ -75,19 +78,32 @@ def document_authentication() -> None:
         "schema": {"type": "string", "pattern": "^Bearer "},
         "example": 'Bearer realm="tasks"',
     }
-    for name, detail, description, headers in (
-        ("Unauthenticated", {"enum": sentences}, "There is no good token.", {"WWW-Authenticate": challenge}),
-        ("AccessForbidden", {"const": ACCESS_FORBIDDEN}, "The token is another user's.", {}),
-    ):
-        example = {"detail": detail.get("const", sentences[0])}
-        content = {"application/json": {"schema": _detail(detail), "example": example}}
-        api.spec.components.response(name, {"description": description, "headers": headers, "content": content})
+    _document(
+        "Unauthenticated",
+        "There is no good token.",
+        {"type": "string", "enum": sentences},
+        sentences[0],
+        {"WWW-Authenticate": challenge},
+    )
+    _document(
+        "AccessForbidden",
+        "The token is another user's.",
+        {"type": "string", "const": ACCESS_FORBIDDEN},
+        ACCESS_FORBIDDEN,
+    )
 
 
-def _detail(schema: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _document(
+    name: str, description: str, detail: dict[str, Any], example: object, headers: Mapping[str, Any] | None = None
+) -> None:
+    """Describe an error as a response, and its body as a schema of that name: generators make a class of each."""
+    body = {
         "type": "object",
-        "properties": {"detail": schema},
+        "properties": {"detail": detail},
         "required": ["detail"],
         "additionalProperties": False,
     }
+    api.spec.components.schema(name, body)
+    content = {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": {"detail": example}}
+    response = {"description": description, "content": {"application/json": content}}
+    api.spec.components.response(name, response | ({"headers": dict(headers)} if headers else {}))

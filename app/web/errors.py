@@ -110,8 +110,8 @@ def key_reused(error: KeyReused) -> Response:
 
 
 def keys_unavailable(error: KeysUnavailable) -> Response:
-    """503: the issuer's keys can't be fetched, so no token can be verified."""
-    return http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
+    """503: the issuer's keys can't be fetched now, so the token can't be verified."""
+    return http_error(ServiceUnavailable(retry_after=error.retry_after))
 
 
 def http_error(error: HTTPException) -> Response:

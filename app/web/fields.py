@@ -1,7 +1,7 @@
 """marshmallow in the contract's vocabulary: each of its messages carries the `type` and `msg` that a client sees."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -174,6 +174,7 @@ class RequestSchema(Schema):
 
     error_messages = {"type": NOT_AN_OBJECT}  # type: ignore[dict-item]
     body_required: ClassVar[bool] = True
+    keywords: ClassVar[Mapping[str, Any]] = {}  # of JSON Schema, which the fields do not tell
 
     class Meta:
         unknown = EXCLUDE

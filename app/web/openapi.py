@@ -2,20 +2,20 @@
 
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import flask
 from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import Schema
 
 from app.extensions import api
 from app.web.documented_errors import document_authentication, document_errors
-from config import OPEN
+from config import OPEN, TITLE, VERSION
 
-TITLE = "Tasks API"
-VERSION = "1.0.0"
 DESCRIPTION = """\
-Keeps the tasks of your users. Every task belongs to the user named in the path; nobody else ever sees or touches it.
+Keeps the tasks of your users. Every task belongs to the user named in the path; below any other user it does not exist.
 
 Every error is JSON with the one member `detail`. In a body, fields that are unknown, or the server's own, are ignored;
 of duplicate keys, the last one wins. A trailing slash after a path is accepted and means the same thing.
@@ -33,7 +33,7 @@ def init_app(app: Flask) -> None:
     app.config.update(
         API_TITLE=TITLE,
         API_VERSION=VERSION,
-        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}, "servers": [{"url": "/"}]},
+        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_SWAGGER_UI_PATH="/docs",
@@ -42,7 +42,7 @@ def init_app(app: Flask) -> None:
         OPENAPI_REDOC_URL="/redoc/assets/redoc.standalone.js",
     )
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # No error is left without a name.
-    api.init_app(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
+    api.init_app(app, spec_kwargs={"marshmallow_plugin": _Plugin(schema_name_resolver=_schema_name)})
     for unused in ("Error", "PaginationMetadata"):
         del api.spec.components.schemas[unused]
     for name, path in (("swagger_ui", "/docs/assets"), ("redoc", "/redoc/assets")):
@@ -52,7 +52,19 @@ def init_app(app: Flask) -> None:
     document_errors()
     if app.config["AUTH_MODE"] != OPEN:
         document_authentication()
-    _document_pages(app)
+
+
+class _Converter(OpenAPIConverter):
+    """Add what only the schema as a whole can tell."""
+
+    def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
+        """Return the JSON Schema of a marshmallow schema."""
+        described: dict[str, Any] = super().schema2jsonschema(schema)
+        return {**described, **getattr(schema, "keywords", {})}
+
+
+class _Plugin(MarshmallowPlugin):
+    Converter = _Converter
 
 
 def _schema_name(schema: Schema | type[Schema]) -> str:
@@ -63,20 +75,3 @@ def _schema_name(schema: Schema | type[Schema]) -> str:
 def _assets(name: str, folder: str) -> Path:
     """Return a folder of an installed distribution, which is not imported: only its files are wanted."""
     return Path(str(distribution(name).locate_file(folder)))
-
-
-def _document_pages(app: Flask) -> None:
-    """Describe what flask-smorest serves by itself."""
-    html = {"text/html": {"schema": {"type": "string"}}}
-    for endpoint, summary, content in (
-        ("openapi_json", "Return this document.", {"application/json": {"schema": {"type": "object"}}}),
-        ("openapi_swagger_ui", "Show this document in Swagger UI.", html),
-        ("openapi_redoc", "Show this document in ReDoc.", html),
-    ):
-        operation = {
-            "operationId": endpoint,
-            "summary": summary,
-            "tags": ["service"],
-            "responses": {"200": {"description": "OK", "content": content}, "500": "InternalServerError"},
-        }
-        api.spec.path(rule=next(app.url_map.iter_rules(f"api-docs.{endpoint}")), operations={"get": operation})

@@ -10,7 +10,7 @@ from app.database.readiness import read_state_in_time, reason_not_ready
 from app.telemetry.metrics import render_metrics
 from app.web.blueprint import Blueprint
 from app.web.errors import RETRY_AFTER, http_error
-from app.web.openapi import TITLE, VERSION
+from config import TITLE, VERSION
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
 
@@ -45,6 +45,7 @@ class ReadinessSchema(StatusSchema):
     """That the database is prepared, and whether it keeps the users apart."""
 
     row_security = fields.String(required=True, metadata={"enum": ROW_SECURITY})
+    read_only = fields.Boolean(metadata={"description": "Only there, and true, where the database is a standby."})
 
 
 @blueprint.get("/")
@@ -65,9 +66,10 @@ def health() -> ResponseReturnValue:
 @blueprint.response(200, ReadinessSchema(), example={"status": "ready", "row_security": ENFORCED})
 @blueprint.alt_response(503, "ServiceUnavailable")
 def ready() -> ResponseReturnValue:
-    """Tell within a second whether the database answers and its schema is at the newest migration.
+    """Tell within a second whether the database answers and its schema is at the newest migration, or at a later one.
 
-    Where not, `X-Failed-Check` says what is wrong.
+    Where not, or where the database refuses to write, `X-Failed-Check` says what is wrong. A standby, which is there
+    for reads, is ready, and `read_only` is true.
 
     `row_security` tells whether the database itself keeps users apart: `enforced`; `unbound`, as the role in use is
     above it; or `off`.
@@ -79,11 +81,13 @@ def ready() -> ResponseReturnValue:
         response.headers["X-Failed-Check"] = reason
         return response
     enforced = ENFORCED if state.role_is_bound else UNBOUND
-    return {"status": "ready", "row_security": enforced if state.row_security else OFF}
+    answer: dict[str, object] = {"status": "ready", "row_security": enforced if state.row_security else OFF}
+    if state.is_read_only:
+        answer["read_only"] = True
+    return answer
 
 
-@blueprint.get("/metrics")
-@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
+@blueprint.get("/metrics", documented=False)
 def metrics() -> ResponseReturnValue:
     """Return the metrics of all workers, for Prometheus."""
     return Response(render_metrics(), content_type=CONTENT_TYPE_PLAIN_0_0_4)

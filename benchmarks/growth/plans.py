@@ -11,10 +11,18 @@ import psycopg2
 from app.database.session import AS_USER
 from app.database.statement import Statement
 from app.tasks import statements
-from app.tasks.models import Task
 from benchmarks.harness.api import TaskKey
+from config import BASIC
 
-INDEX = f"{Task.__tablename__}_pkey"
+INDEXES = {"tasks_pkey", "users_pkey", "deleted_tasks_pkey"}
+STATEMENTS = {
+    "list": statements.LIST[BASIC],
+    "get": statements.GET[BASIC],
+    "add": statements.ADD[BASIC],
+    "update": statements.UPDATE[BASIC],
+    "set_completed": statements.SET_COMPLETED[BASIC],
+    "delete": statements.DELETE,
+}
 KINDS = ("custom", "generic")
 
 
@@ -33,11 +41,11 @@ class Plan:
 
     @property
     def faults(self) -> list[str]:
-        """What should not be in the plan: a sort, a sequential scan, or any index but the primary key."""
+        """What should not be in the plan: a sort, a sequential scan, or any index but the primary keys."""
         faults = [node for node in self.nodes if "Sort" in node or "Seq Scan" in node]
         indexes = re.findall(r"Index .*?(?:using|on) (\w+)", "\n".join(self.nodes))
-        if indexes != ([] if self.statement == "add" else [INDEX]):
-            faults.append(f"not only {INDEX}, but {indexes}")
+        if not set(indexes) <= INDEXES:
+            faults.append(f"not only {', '.join(sorted(INDEXES))}, but {indexes}")
         return faults
 
     def find_first(self, label: str) -> str:
@@ -56,11 +64,15 @@ def explain_statements(url: str, key: TaskKey) -> list[Plan]:
         "new_description": None,
         "has_description": False,
         "new_completed": True,
+        "accepted": None,
+        "seen": None,
+        "epoch": "5f0c7d2be1a94c36",
+        "most": 0,
     }
     return [
         Plan(name, kind, _explain(url, statement, kind, values))
         for kind in KINDS
-        for name, statement in statements.ALL.items()
+        for name, statement in STATEMENTS.items()
     ]
 
 

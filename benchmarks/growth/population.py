@@ -82,7 +82,7 @@ def _task_id(number: int) -> int:
 
 
 def _format_line(owner: str, number: int, task_id: int, nth: int) -> str:
-    """Return the columns in the order of `app.tasks.statements.FIELDS`."""
+    """Return the columns in the order of `benchmarks.growth.table.FIELDS`."""
     time = FIRST + number * INTERVAL
     completed = "t" if nth % 3 == 0 else "f"
     return f"{task_id:032x}\t{owner}\tTask number {nth}\tDescription of task {nth}\t{completed}\t{time}\t{time}\n"

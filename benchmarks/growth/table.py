@@ -11,12 +11,13 @@ import psutil
 from tqdm import tqdm
 
 from app.database.embedded import DATABASE, ROLE, EmbeddedServer
-from app.tasks.statements import FIELDS
 from benchmarks.growth.population import SMALLEST, Population
 from benchmarks.growth.results import TableSize
 from benchmarks.harness.database import Database, connect_as_superuser, run_postgresql
 
 TABLE = "tasks"
+# The columns of the lines that are loaded.
+FIELDS = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at")
 SMALL = "small"  # the other database
 LENGTHS = (1, 10, 100, 1_000, 10_000)  # of the lists that some users have at the largest size
 

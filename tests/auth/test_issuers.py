@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed448
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
+from app.auth import keys as key_set
 from tests.support.authorization import INVALID, NO_TOKEN, Ask, asking, assert_refused, let_in
 from tests.support.issuer import SECRET, Issuer, claims, issuing, private_key, public_jwk, raw, token
+from tests.support.waiting import wait_for
 
 ASYMMETRIC = ["EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
 
@@ -67,13 +70,63 @@ def test_keys_and_algorithms_are_not_exchangeable(ask_with_keys: Ask, keys: dict
         token(key=keys["RS256"], algorithm="RS512", kid="RS256"),
         token(key=private_key("EdDSA"), algorithm="EdDSA", kid="EdDSA"),
         token(key=keys["EdDSA"], algorithm="EdDSA"),
-        token(key=keys["EdDSA"], algorithm="EdDSA", kid=""),
         token(key=keys["EdDSA"], algorithm="EdDSA", kid="EdDSA")[:-6],
         token(key=SECRET, algorithm="HS256"),
         raw({"alg": "none", "kid": "EdDSA"}, claims()),
         token(key=keys["EdDSA"], algorithm="EdDSA", kid="EdDSA", jku="http://127.0.0.1:9/"),
     ):
         assert_refused(ask_with_keys(f"Bearer {forged}"), INVALID)
+
+
+def signed_as(algorithm: str, key: Any, kid: str) -> str:
+    """Sign a token with an Edwards curve, under a name of the algorithm that PyJWT does not know."""
+    unsigned = raw({"alg": algorithm, "kid": kid}, claims()).rsplit(".", 1)[0]
+    return f"{unsigned}.{base64url_encode(key.sign(unsigned.encode())).decode()}"
+
+
+@pytest.mark.parametrize("named", ["EdDSA", "Ed25519", None])
+def test_ed25519_is_eddsa_with_that_curve(named: str | None) -> None:
+    short, long = private_key("EdDSA"), ed448.Ed448PrivateKey.generate()
+    published = public_jwk(short, "EdDSA", kid="short", alg=named), public_jwk(long, "EdDSA", kid="long")
+    with issuing(*published) as issuer:
+        ask = asking(AUTH_MODE="jwks", JWT_SECRET=None, JWKS_URL=issuer.url)
+        for algorithm in ("EdDSA", "Ed25519"):
+            assert let_in(ask(f"Bearer {signed_as(algorithm, short, 'short')}"))
+        for algorithm in ("EdDSA", "Ed448"):
+            assert let_in(ask(f"Bearer {signed_as(algorithm, long, 'long')}"))
+        for forged in (
+            signed_as("Ed448", short, "short"),
+            signed_as("Ed25519", long, "long"),
+            signed_as("Ed25519", short, "long"),
+            signed_as("ed25519", short, "short"),
+            signed_as("Ed25519", private_key("EdDSA"), "short"),
+        ):
+            assert_refused(ask(f"Bearer {forged}"), INVALID)
+
+
+def test_a_key_id_that_the_issuer_does_not_have_is_refused_or_has_to_come_back(keys: dict[str, Any]) -> None:
+    key = keys["EdDSA"]
+    with issuing(public_jwk(key, "EdDSA", kid="good")) as issuer:
+        ask = asking(AUTH_MODE="jwks", JWT_SECRET=None, JWKS_URL=issuer.url)
+        assert let_in(ask(f"Bearer {token(key=key, algorithm='EdDSA', kid='good')}"))
+        for kid in ("", "bogus", "../../etc/passwd", "' OR 1=1 --", "\n\r\0"):
+            response = ask(f"Bearer {token(key=key, algorithm='EdDSA', kid=kid)}", "/api/bob/tasks")
+            assert (response.status_code, response.json) == (503, {"detail": "Service temporarily unavailable"})
+            assert 1 <= int(response.headers["Retry-After"]) <= 5
+        assert issuer.fetches == 1
+
+
+@pytest.mark.parametrize("kid", [None, "always the same"])
+def test_a_rotation_without_new_key_ids_is_noticed(monkeypatch: pytest.MonkeyPatch, kid: str | None) -> None:
+    monkeypatch.setattr(key_set, "PAUSE", 0.2)
+    old, new = private_key("EdDSA"), private_key("EdDSA")
+    named: dict[str, Any] = {"kid": kid} if kid is not None else {}
+    with issuing(public_jwk(old, "EdDSA", **named)) as issuer:
+        ask = asking(AUTH_MODE="jwks", JWT_SECRET=None, JWKS_URL=issuer.url)
+        assert let_in(ask(f"Bearer {token(key=old, algorithm='EdDSA', **named)}"))
+        issuer.keys = [public_jwk(new, "EdDSA", **named)]
+        wait_for(lambda: let_in(ask(f"Bearer {token(key=new, algorithm='EdDSA', **named)}")))
+        assert_refused(ask(f"Bearer {token(key=old, algorithm='EdDSA', **named)}"), INVALID)
 
 
 def test_while_no_key_is_known_the_answer_is_503(issuer: Issuer) -> None:

@@ -29,6 +29,10 @@ def test_an_expired_token_is_refused_beyond_the_leeway(ask: Ask) -> None:
         assert_refused(ask(f"Bearer {token(claims(exp=now - age))}"), EXPIRED)
 
 
+def test_a_time_may_have_a_fraction(ask: Ask) -> None:
+    assert let_in(ask(f"Bearer {raw_signed({**claims(), 'exp': time.time() + 60.5, 'nbf': time.time() - 0.5})}"))
+
+
 def later(seconds: int) -> int:
     return int(time.time()) + seconds
 
@@ -66,6 +70,15 @@ FORGED: dict[str, Callable[[], str]] = {
     "no exp": lambda: token(claims(exp=None)),
     "exp a word": lambda: raw_signed({**claims(), "exp": "tomorrow"}),
     "exp null": lambda: raw_signed({**claims(), "exp": None}),
+    "exp a number in a string": lambda: raw_signed({**claims(), "exp": str(later(60))}),
+    "exp a past number in a string": lambda: raw_signed({**claims(), "exp": "1"}),
+    "exp true": lambda: raw_signed({**claims(), "exp": True}),
+    "exp a list": lambda: raw_signed({**claims(), "exp": [later(60)]}),
+    "exp NaN": lambda: raw_signed(b'{"sub": "alice", "exp": NaN}'),
+    "nbf a number in a string": lambda: raw_signed({**claims(), "nbf": "1"}),
+    "nbf null": lambda: raw_signed({**claims(), "nbf": None}),
+    "iat a number in a string": lambda: raw_signed({**claims(), "iat": "1"}),
+    "iat false": lambda: raw_signed({**claims(), "iat": False}),
     "exp infinite": lambda: raw_signed(b'{"sub": "alice", "exp": 1e999}'),
     "exp of 5000 digits": lambda: raw_signed(b'{"sub": "alice", "exp": ' + b"9" * 5000 + b"}"),
     "not yet valid": lambda: token(claims(nbf=later(60))),

@@ -1,5 +1,6 @@
 """The document and the pages that the service serves about itself."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def test_every_operation_has_a_name_a_summary_and_the_errors_of_the_contract(doc
     seen = operations(document)
     assert len({operation["operationId"] for operation in seen.values()}) == len(seen)
     for (method, path), operation in seen.items():
-        assert operation["summary"].endswith(".")
+        assert re.fullmatch(r"[^`]*\.", operation["summary"])
         expected = {"500"}
         if path.startswith("/api"):
             expected |= {"422", "503"}
@@ -52,12 +53,46 @@ def resolve(document: dict[str, Any], value: Any) -> Any:
 def test_every_example_is_true(document: dict[str, Any]) -> None:
     checked = 0
     for operation in operations(document).values():
-        for response in operation["responses"].values():
-            for content in resolve(document, response)["content"].values():
-                if "example" in content:
-                    validator_for(content["schema"], validate_formats=True).validate(content["example"])
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for described in [*operation["responses"].values(), *bodies]:
+            for content in resolve(document, described)["content"].values():
+                examples = [example["value"] for example in content.get("examples", {}).values()]
+                for example in [*examples, *([content["example"]] if "example" in content else [])]:
+                    validator_for(content["schema"], validate_formats=True).validate(example)
                     checked += 1
     assert checked > 30
+
+
+def test_the_schemas_of_bodies_accept_what_the_service_accepts(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    good: list[Any] = [{}, {"completed": True}, {"completed": False, "x": 1}]
+    bad: list[Any] = [{"complete": True}, {"completed": None}, [], None]
+    completion = validator_for(schemas["Completion"])
+    assert all(completion.is_valid(body) for body in good)
+    assert not any(completion.is_valid(body) for body in bad)
+    assert validator_for(schemas["NewTask"]).is_valid({"title": "a"})
+
+
+def test_what_a_page_sends_when_it_is_tried_out_undoes_nothing(document: dict[str, Any]) -> None:
+    """Swagger UI takes the first example of a body, or makes one of the examples of its properties."""
+    for (method, _), operation in operations(document).items():
+        if method not in ("PUT", "PATCH"):
+            continue
+        (content,) = operation["requestBody"]["content"].values()
+        first, *_ = [example["value"] for example in content.get("examples", {}).values()] or [content["example"]]
+        assert first.get("completed", True) is True
+        assert resolve(document, content["schema"])["properties"]["completed"]["example"] is True
+
+
+def test_generators_find_names_for_all_types(document: dict[str, Any]) -> None:
+    """What has no name becomes a class for each operation; what has a default becomes required in the types of some."""
+    for response in document["components"]["responses"].values():
+        (content,) = response["content"].values()
+        assert list(content["schema"]) == ["$ref"]
+    for operation in operations(document).values():
+        for status, response in operation["responses"].items():
+            assert status < "400" or list(response) == ["$ref"]
+    assert '"default":' not in json.dumps(document)
 
 
 def test_the_example_of_a_body_creates_what_the_example_of_the_answer_shows(
@@ -75,10 +110,10 @@ def test_the_example_of_a_body_creates_what_the_example_of_the_answer_shows(
 
 
 def test_the_examples_of_errors_are_what_is_answered(alice: Tasks, document: dict[str, Any]) -> None:
-    json = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json"}
     responses = resolve(document, document["paths"]["/api/{user_id}/tasks/{task_id}"]["put"]["responses"])
     not_found = alice.put("x", {})
-    too_large = alice.client.request("PUT", f"{alice.path}/x", data=b" " * 70_000, headers=json)
+    too_large = alice.client.request("PUT", f"{alice.path}/x", data=b" " * 70_000, headers=headers)
     unsupported = alice.client.request("PUT", f"{alice.path}/x", data=b"{}")
     invalid = alice.post({})
     for answer in (not_found, too_large, unsupported, invalid):
@@ -101,6 +136,13 @@ def test_the_pages_need_nothing_from_elsewhere(client: Client, path: str) -> Non
     for link in links + imports:
         assert link.startswith("/")
         assert client.get(link).status_code == 200
+
+
+def test_the_pages_say_what_they_are_and_in_which_language(client: Client) -> None:
+    pages = [client.get(path).text for path in ("/docs", "/redoc")]
+    titles = [re.search("<title>(.+)</title>", page) for page in pages]
+    assert [title and title[1] for title in titles] == ["Tasks API: try it out", "Tasks API: reference"]
+    assert all('<html lang="en">' in page for page in pages)
 
 
 @refused_by_nginx

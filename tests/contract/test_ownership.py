@@ -36,6 +36,7 @@ def test_an_id_that_no_task_has_is_not_found_by_every_method(alice: Tasks, task_
         alice.get(task_id),
         alice.put(task_id, {"title": "Changed"}),
         alice.put(task_id, {}),
+        alice.patch(task_id, {"title": "Changed"}),
         alice.complete(task_id),
         alice.complete(task_id, json={"completed": True}),
         alice.delete(task_id),
@@ -53,18 +54,19 @@ def test_a_task_of_another_user_looks_like_no_task_at_all(alice: Tasks, bob: Tas
             bob.put(task_id, {"title": "Mine"}),
             bob.put(task_id, {"title": ""}),
             bob.put(task_id, {}),
+            bob.patch(task_id, {"title": "Mine"}),
             bob.complete(task_id),
             bob.complete(task_id, json={"completed": True}),
             bob.delete(task_id),
             bob.client.request("HEAD", f"{bob.path}/{task_id}"),
             bob.client.request("POST", f"{bob.path}/{task_id}"),
         )
-        ours = ("Date", "X-Request-ID")
+        ours = ("date", "x-request-id")
         return [
             (
                 response.status_code,
                 response.content,
-                {name: value for name, value in response.headers.items() if name not in ours},
+                {name.lower(): value for name, value in response.headers.items() if name.lower() not in ours},
             )
             for response in responses
         ]

@@ -18,5 +18,5 @@ def test_a_sane_request_id_is_taken(client: Client, sent: str) -> None:
 def test_another_request_id_is_replaced(client: Client, sent: str) -> None:
     response = client.request("GET", "/health", headers={"X-Request-ID": sent.encode()})
     assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
-    too_long = client.get("/" + "x" * 9000)
-    assert re.fullmatch("[0-9a-f]{32}", too_long.headers["X-Request-ID"])
+    long = client.get("/" + "x" * 8000)
+    assert re.fullmatch("[0-9a-f]{32}", long.headers["X-Request-ID"])

@@ -15,6 +15,7 @@ def test_a_trailing_slash_means_the_same_thing(alice: Tasks) -> None:
     assert alice.client.get(slashed).json() == [task]
     assert alice.client.get(f"{slashed}{task['id']}/").json() == task
     assert alice.client.request("PUT", f"{slashed}{task['id']}/", json={"title": "New"}).json()["title"] == "New"
+    assert alice.client.request("PATCH", f"{slashed}{task['id']}/", json={"title": "Old"}).json()["title"] == "Old"
     assert alice.client.request("PATCH", f"{slashed}{task['id']}/complete/").json()["completed"] is True
     assert alice.client.request("DELETE", f"{slashed}{task['id']}/").status_code == 200
 
@@ -32,7 +33,7 @@ def test_head_is_get_without_the_body(alice: Tasks) -> None:
     ("path", "allowed"),
     [
         ("", {"GET", "HEAD", "OPTIONS", "POST"}),
-        ("/x", {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}),
+        ("/x", {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}),
         ("/x/complete", {"PATCH", "OPTIONS"}),
     ],
 )

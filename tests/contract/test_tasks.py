@@ -62,32 +62,45 @@ def test_the_list_has_every_task_oldest_first(alice: Tasks) -> None:
     assert [task["created_at"] for task in listed] == sorted(task["created_at"] for task in created)
 
 
-def test_a_change_leaves_what_is_absent(alice: Tasks) -> None:
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_change_leaves_what_is_absent(alice: Tasks, method: str) -> None:
+    change = getattr(alice, method)
     task = alice.create(description="Two litres", completed=True)
-    changed = alice.put(task["id"], {"title": "Buy cream"}).json()
+    changed = change(task["id"], {"title": "Buy cream"}).json()
     assert changed == {**task, "title": "Buy cream", "updated_at": changed["updated_at"]}
     assert time(changed["updated_at"]) > time(task["updated_at"])
-    again = alice.put(task["id"], {"completed": False, "description": "One"}).json()
+    again = change(task["id"], {"completed": False, "description": "One"}).json()
     assert again == {**changed, "completed": False, "description": "One", "updated_at": again["updated_at"]}
     assert alice.get(task["id"]).json() == again
 
 
-def test_null_clears_a_description(alice: Tasks) -> None:
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_null_clears_a_description(alice: Tasks, method: str) -> None:
     task = alice.create(description="Two litres")
-    assert alice.put(task["id"], {"description": None}).json()["description"] is None
+    assert getattr(alice, method)(task["id"], {"description": None}).json()["description"] is None
     assert alice.get(task["id"]).json()["description"] is None
 
 
-def test_an_empty_change_changes_nothing(alice: Tasks) -> None:
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_an_empty_change_changes_nothing(alice: Tasks, method: str) -> None:
     task = alice.create()
-    response = alice.put(task["id"], {})
+    response = getattr(alice, method)(task["id"], {})
     assert (response.status_code, response.json()) == (200, task)
 
 
-def test_completing_flips_without_a_body(alice: Tasks) -> None:
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_bad_change_changes_nothing(alice: Tasks, method: str) -> None:
     task = alice.create()
-    for expected in (True, False, True):
-        response = alice.complete(task["id"])
+    response = getattr(alice, method)(task["id"], {"title": None, "completed": "yes"})
+    faults = [fault("body", "title", **NULL), fault("body", "completed", **NOT_A_BOOLEAN)]
+    assert (response.status_code, response.json()) == (422, {"detail": faults})
+    assert alice.get(task["id"]).json() == task
+
+
+def test_completing_flips_without_a_body_or_with_an_empty_one(alice: Tasks) -> None:
+    task = alice.create()
+    for expected, body in ((True, None), (False, {}), (True, {}), (False, None)):
+        response = alice.complete(task["id"], json=body)
         assert response.status_code == 200
         assert response.json() == {**task, "completed": expected, "updated_at": response.json()["updated_at"]}
         assert time(response.json()["updated_at"]) > time(task["updated_at"])
@@ -105,18 +118,20 @@ def test_completing_without_a_body_may_have_any_content_type(alice: Tasks) -> No
 def test_completing_with_a_body_sets(alice: Tasks) -> None:
     task = alice.create()
     for completed in (True, True, False, False):
-        response = alice.complete(task["id"], json={"completed": completed})
+        response = alice.complete(task["id"], json={"completed": completed, "ignored": 5})
         assert (response.status_code, response.json()["completed"]) == (200, completed)
 
 
 @pytest.mark.parametrize(
     ("body", "loc", "what"),
     [
-        ({}, ("body", "completed"), MISSING),
         ({"complete": True}, ("body", "completed"), MISSING),
+        ({"title": "Buy cream"}, ("body", "completed"), MISSING),
+        ({"Completed": True, "": None}, ("body", "completed"), MISSING),
         ({"completed": None}, ("body", "completed"), NULL),
         ({"completed": "false"}, ("body", "completed"), NOT_A_BOOLEAN),
         ([True], ("body",), NOT_AN_OBJECT),
+        ([], ("body",), NOT_AN_OBJECT),
         (True, ("body",), NOT_AN_OBJECT),
     ],
 )
@@ -134,5 +149,5 @@ def test_a_deleted_task_is_gone_for_good(alice: Tasks) -> None:
     response = alice.delete(task["id"])
     assert (response.status_code, response.json()) == (200, {"message": "Task deleted successfully"})
     assert alice.all() == [other]
-    for again in (alice.get(task["id"]), alice.delete(task["id"]), alice.complete(task["id"])):
+    for again in (alice.get(task["id"]), alice.delete(task["id"]), alice.patch(task["id"], {})):
         assert (again.status_code, again.content) == (404, NOT_FOUND)

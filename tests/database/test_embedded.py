@@ -2,15 +2,17 @@
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
 
-from app.database.embedded import EmbeddedServer
+from app.database.embedded import ROLE, SUPERUSER, EmbeddedServer
 from config import StartError
 from tests.support.commands import flask
+from tests.support.databases import connected
 from tests.support.project import copy_of_the_project
 from tests.support.service import Service
 from tests.support.waiting import wait_for
@@ -111,6 +113,16 @@ def test_the_role_is_an_ordinary_one(tmp_path: Path) -> None:
     server.stop()
 
 
+def test_the_statements_of_the_role_end_in_time(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    for user, timeouts in ((ROLE, ("5s", "2s")), (SUPERUSER, ("0", "0"))):
+        with connected(server.url(user)) as cursor:
+            cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+            assert cursor.fetchone() == timeouts
+    server.stop()
+
+
 def test_nobody_else_reaches_the_server(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "postgresql")
     server.start()
@@ -123,11 +135,72 @@ def test_nobody_else_reaches_the_server(tmp_path: Path) -> None:
 
 def test_a_socket_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "postgresql")
-    server.socket_directory.mkdir(mode=0o777)
-    server.socket_directory.chmod(0o777)
+    directory = server.socket_directory
+    directory.mkdir()
+    directory.chmod(0o777)
+    (directory / "put here by somebody else").touch()
     with pytest.raises(StartError, match="only"):
         server.start()
-    server.socket_directory.rmdir()
+    (directory / "put here by somebody else").unlink()
+    server.start()
+    assert directory.stat().st_mode & 0o077 == 0
+    server.stop()
+
+
+def test_the_socket_is_below_tmpdir_and_its_directory_goes_with_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    elsewhere = Path(tempfile.mkdtemp(prefix="elsewhere-"))
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))  # Where TMPDIR is noted, once for each process.
+    server.start()
+    assert server.socket_directory.parent == elsewhere
+    monkeypatch.undo()
+    other = EmbeddedServer(tmp_path / "postgresql")  # As of a process with another TMPDIR.
+    other.start()
+    assert other.url() == server.url()
+    psycopg2.connect(other.url()).close()
+    server.stop()
+    other.stop()
+    elsewhere.rmdir()  # It is empty.
+
+
+def test_a_crash_leaves_no_directory_of_a_socket_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    left = server.socket_directory
+    (postmaster,) = postmasters(tmp_path)
+    os.kill(postmaster, signal.SIGKILL)
+    wait_for(lambda: not postmasters(tmp_path))
+    elsewhere = Path(tempfile.mkdtemp(prefix="elsewhere-"))
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    server.start()
+    assert server.socket_directory.parent == elsewhere
+    assert not left.exists()
+    server.stop()
+    elsewhere.rmdir()
+
+
+@pytest.mark.parametrize("name", ["x" * 90, "with space"])
+def test_a_tmpdir_that_cannot_hold_a_socket_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+    server = EmbeddedServer(tmp_path / "postgresql")
+    server.start()
+    assert server.socket_directory.parent == Path("/tmp")
+    psycopg2.connect(server.url()).close()
+    server.stop()
+
+
+def test_directories_that_cannot_be_written_are_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")  # Where not even root can make a directory.
+    for data in (tmp_path / "postgresql", Path("/proc/instance/postgresql")):
+        with pytest.raises(StartError, match=r"^The embedded PostgreSQL can't be started: .* '/proc/"):
+            EmbeddedServer(data).start()
+    assert postmasters(tmp_path) == []
 
 
 def test_data_of_another_version_are_refused_and_kept(tmp_path: Path) -> None:

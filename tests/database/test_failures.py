@@ -41,8 +41,12 @@ def fail_with(app: Flask) -> Iterator[Callable[..., list[Any]]]:
             )
         )
         statements = {
-            True: Statement("select", select(text(f"{name}(:code, :times)").bindparams(code="", times=1))),
-            False: Statement("call", text(f"SELECT {name}(:code, :times)").bindparams(code="", times=1)),
+            True: Statement(
+                "select", select(text(f"{name}(:code, :times)").bindparams(code="", times=1)), only_reads=True
+            ),
+            False: Statement(
+                "call", text(f"SELECT {name}(:code, :times)").bindparams(code="", times=1), only_reads=False
+            ),
         }
 
         def fail(code: str, times: int = 1, only_reads: bool = False) -> list[Any]:

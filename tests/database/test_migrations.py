@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 from app import create_app
 from app.database.embedded import EmbeddedServer
+from app.database.migrations import newest_migration
 from app.extensions import db
 from config import Config
 from tests.support.commands import flask
-from tests.support.databases import differences_from_the_models
+from tests.support.databases import connected, differences_from_the_models
 
 
 @pytest.fixture(params=[18, 16])
@@ -78,6 +79,20 @@ def test_an_id_of_a_time_is_unique_and_gives_it_back_to_the_microsecond(empty_ap
     assert len({row.id for row in rows}) == 4000
     assert all(row.id.version == 7 for row in rows)
     assert [row.id.hex[:16] for row in rows] == sorted(row.id.hex[:16] for row in rows)
+
+
+def test_a_newer_migration_is_left_as_it_is_and_the_command_says_so(server: EmbeddedServer) -> None:
+    sentence = (
+        f"The database is at migration 9999, of a newer version than this one, which ends at {newest_migration()}"
+    )
+    with connected(server.url()) as cursor:
+        cursor.execute("UPDATE alembic_version SET version_num = '9999'")
+        upgrade = flask("db", "upgrade", DATABASE_URL=server.url())  # It precedes each start, a roll-back's too.
+        assert (upgrade.returncode, upgrade.stderr.splitlines()[-1]) == (0, f"{sentence}: there is nothing to upgrade")
+        downgrade = flask("db", "downgrade", DATABASE_URL=server.url())
+        assert (downgrade.returncode, downgrade.stderr.splitlines()[-1]) == (1, f"{sentence}: use that version")
+        cursor.execute("SELECT version_num FROM alembic_version")
+        assert cursor.fetchall() == [("9999",)]
 
 
 def test_the_migrations_can_be_written_as_sql(app: Flask) -> None:

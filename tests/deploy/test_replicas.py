@@ -1,8 +1,7 @@
 """Replicas that answer reads, as docs/scaling.md describes them."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from shutil import copytree
 from uuid import uuid4
@@ -10,30 +9,14 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from app.database.embedded import SUPERUSER, EmbeddedServer
+from app.database.embedded import EmbeddedServer
 from tests.support import stack as stack_module
 from tests.support.client import REQUESTS
+from tests.support.databases import following
 from tests.support.project import ROOT, documented
 from tests.support.service import Service, running
 from tests.support.stack import MISSING, Stack, free_port
 from tests.support.waiting import wait_for
-
-
-@contextmanager
-def following(primary: EmbeddedServer, directory: Path) -> Iterator[EmbeddedServer]:
-    """Give a hot standby of that server."""
-    standby = EmbeddedServer(directory / "standby")
-    standby._require_usable_directories()
-    primary._checked(
-        *("pg_basebackup", "--pgdata", str(standby.data), "--write-recovery-conf", "--checkpoint", "fast"),
-        *("--host", str(primary.socket_directory), "--username", SUPERUSER),
-        cwd=primary.data,
-    )
-    standby.start()
-    try:
-        yield standby
-    finally:
-        standby.stop()
 
 
 def test_a_replica_answers_reads_and_503_to_writes(postgresql: EmbeddedServer, app: Flask, tmp_path: Path) -> None:
@@ -53,7 +36,11 @@ def test_a_replica_answers_reads_and_503_to_writes(postgresql: EmbeddedServer, a
             else:
                 assert (answer.status_code, answer.json()) == (503, {"detail": "Service temporarily unavailable"})
                 assert int(answer.headers["Retry-After"]) > 0
-        assert replica.get("/health/ready").status_code == 200
+        ready = replica.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (
+            200,
+            {"status": "ready", "row_security": "enforced", "read_only": True},
+        )
         assert alice.all() == mirrored.all() == [task]
     assert '"sqlstate":"25006"' in (tmp_path / "replica").read_text()
 

@@ -10,8 +10,7 @@ from flask import Flask
 from app import create_app
 from app.web.errors import ACCESS_FORBIDDEN, DETAILS, TASK_NOT_FOUND, UNAUTHENTICATED
 from app.web.fields import MESSAGES
-from app.web.openapi import VERSION
-from config import ROOT, Config
+from config import ROOT, VERSION, Config
 
 README, API, CHANGELOG = ROOT / "README.md", ROOT / "docs" / "api.md", ROOT / "CHANGELOG.md"
 BENCHMARKS = ROOT / "benchmarks" / "README.md"

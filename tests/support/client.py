@@ -31,7 +31,7 @@ class Client:
 
 
 class Tasks:
-    """The six endpoints, for one user."""
+    """The endpoints, for one user."""
 
     def __init__(self, client: Client, user_id: str) -> None:
         self.client = client
@@ -49,6 +49,9 @@ class Tasks:
 
     def put(self, task_id: str, body: Any) -> requests.Response:
         return self.client.request("PUT", f"{self.path}/{task_id}", json=body)
+
+    def patch(self, task_id: str, body: Any) -> requests.Response:
+        return self.client.request("PATCH", f"{self.path}/{task_id}", json=body)
 
     def complete(self, task_id: str, **kwargs: Any) -> requests.Response:
         return self.client.request("PATCH", f"{self.path}/{task_id}/complete", **kwargs)
@@ -78,6 +81,7 @@ REQUESTS: dict[str, Callable[[Tasks, str], Any]] = {
     "read": lambda tasks, task_id: tasks.get(task_id),
     "change": lambda tasks, task_id: tasks.put(task_id, {"title": "Changed", "description": None}),
     "change nothing": lambda tasks, task_id: tasks.put(task_id, {}),
+    "patch": lambda tasks, task_id: tasks.patch(task_id, {"title": "Changed", "description": None}),
     "flip": lambda tasks, task_id: tasks.complete(task_id),
     "set": lambda tasks, task_id: tasks.complete(task_id, json={"completed": True}),
     "delete": lambda tasks, task_id: tasks.delete(task_id),

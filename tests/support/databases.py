@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -52,6 +53,23 @@ def new_database(server: EmbeddedServer) -> str:
         cursor.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
     migrate(server.url(database=name))
     return name
+
+
+@contextmanager
+def following(primary: EmbeddedServer, directory: Path) -> Iterator[EmbeddedServer]:
+    """Give a hot standby of that server."""
+    standby = EmbeddedServer(directory / "standby")
+    standby._require_usable_directories()
+    primary._checked(
+        *("pg_basebackup", "--pgdata", str(standby.data), "--write-recovery-conf", "--checkpoint", "fast"),
+        *("--host", str(primary.socket_directory), "--username", SUPERUSER),
+        cwd=primary.data,
+    )
+    standby.start()
+    try:
+        yield standby
+    finally:
+        standby.stop()
 
 
 def differences_from_the_models(url: str) -> list[Any]:

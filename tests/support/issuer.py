@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 from jwt.utils import base64url_encode
 
+from tests.support.waiting import wait_for
+
 SECRET = "a shared secret of more than 32 bytes, for the tests only"
 
 
@@ -31,6 +33,11 @@ def public_jwk(key: Any, algorithm: str, **members: Any) -> dict[str, Any]:
     jwk = get_default_algorithms()[algorithm].to_jwk(key.public_key(), as_dict=True)
     jwk.pop("key_ops", None)
     return {**jwk, **members}
+
+
+def as_document(*keys: Any) -> bytes:
+    """Return the set of these keys, as the issuer publishes it."""
+    return json.dumps({"keys": keys}).encode()
 
 
 def claims(sub: Any = "alice", **others: Any) -> dict[str, Any]:
@@ -65,12 +72,14 @@ class Issuer:
         self.keys = list(keys)
         self.behaviour = "well"
         self.fetches = 0
+        self.headers: list[dict[str, str]] = []
         self.released = threading.Event()
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetches += 1
+                issuer.headers.append(dict(self.headers))
                 with suppress(OSError):  # Whoever asked may have hung up.
                     issuer.answer(self)
 
@@ -82,7 +91,8 @@ class Issuer:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        body = json.dumps({"keys": self.keys}).encode()
+        wait_for(lambda: self.behaviour != "late")
+        body = as_document(*self.keys)
         status = 200
         match self.behaviour:
             case "hang":

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+SETTINGS = {"WEB_CONCURRENCY": "2"}  # what every service of the tests has, unless a test says otherwise
 SOURCES = ("app", "migrations", "config.py", "gunicorn.conf.py", "wsgi.py", ".flaskenv")
 
 
@@ -23,7 +24,7 @@ def copy_of_the_project(directory: Path) -> Path:
 def environment(**settings: str) -> dict[str, str]:
     """Return this process's environment with these settings, and no others of ours."""
     ours = dict.fromkeys(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE), "")
-    return {**os.environ, **ours, "WEB_CONCURRENCY": "2", **settings}
+    return {**os.environ, **ours, **SETTINGS, **settings}
 
 
 def documented(language: str, words: str) -> str:

@@ -10,7 +10,7 @@ from app.database.statement import Statement
 
 MODULES = re.compile(r"app\.\w+\.(?:\w+_)?statements")
 PARAMETER = re.compile(r"%\((\w+)\)s")
-NAME = re.compile(r"tasks_(\w+)_[0-9a-f]{8}")
+NAME = re.compile(r"tasks_(\w+)_\d{4}_[0-9a-f]{8}")
 
 TASK_ID = "019be525-857b-774b-8b5e-5d2f8a6c3e10"
 # What a request may send, beside the user and the id of a task. Whatever is not here is null.
@@ -41,7 +41,7 @@ VALUES: dict[str, Any] = {
 
 
 def name_of(statement: Statement) -> str:
-    """Return the name that the statement was given, without the hash."""
+    """Return the name that the statement was given, without migration and hash."""
     found = NAME.fullmatch(statement.name)
     assert found, statement.name
     return found[1]

@@ -19,64 +19,57 @@ from app.database.session import fetch_all
 from app.database.statement import Statement
 from app.extensions import db
 from app.server.start import require_readiness
-from app.tasks import repository, statements
-from config import Config, StartError
+from app.tasks import repository
+from config import BASIC, Config, StartError
 from tests.support.commands import command
 from tests.support.databases import migrate
 from tests.support.service import running
-
-STATEMENTS = statements.ALL
+from tests.support.statements import ALL, parameters_for
 
 
 @pytest.fixture
 def users(app: Flask) -> Iterator[dict[str, dict[str, Any]]]:
     """Two users with a task each."""
     with app.app_context():
-        yield {name: repository.add(f"{name}-{uuid4()}", name, None, False) for name in ("alice", "bob")}
+        yield {name: repository.add(f"{name}-{uuid4()}", {"title": name}, BASIC, 0)[0] for name in ("alice", "bob")}
 
 
-def without_where(statement: Statement) -> Statement:
-    """Return what the statement would be if somebody had forgotten its condition."""
-    forgetful = copy.copy(statement)
-    forgetful.name = f"forgetful_{statement.name}"
-    forgetful.sql = re.sub(r"\s*WHERE .*?(?= ORDER BY| RETURNING|$)", "", statement.sql, flags=re.DOTALL)
-    forgetful.prepare, forgetful.execute = "", forgetful.sql
-    return forgetful
+def forgetful(statement: Statement) -> Statement:
+    """Return what the statement would be if somebody had forgotten to name the owner in its conditions."""
+    changed = copy.copy(statement)
+    changed.name = f"forgetful_{statement.name}"
+    changed.sql = re.sub(r"(?:\w+\.)?user_id = %\(owner\)s", "true", statement.sql)
+    changed.prepare, changed.execute = "", changed.sql
+    return changed
 
 
-def test_every_statement_about_a_task_has_a_condition_to_forget() -> None:
-    assert set(STATEMENTS) == {"list", "get", "add", "update", "set_completed", "delete"}
-    for name, statement in STATEMENTS.items():
-        assert ("WHERE" in statement.sql) == (name != "add")
-        assert "WHERE" not in without_where(statement).sql
+def list_tasks(user: dict[str, Any]) -> Any:
+    return repository.list_tasks(user["user_id"], BASIC, None)[1]
 
 
-@pytest.mark.parametrize("name", ["list", "get", "update", "set_completed", "delete"])
+def test_every_statement_has_a_condition_to_forget() -> None:
+    for statement in ALL.values():
+        assert forgetful(statement).sql != statement.sql
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_a_forgotten_condition_shows_and_changes_nothing_of_others(users: dict[str, Any], name: str) -> None:
     alice, bob = users["alice"], users["bob"]
-    parameters = {
-        "owner": alice["user_id"],
-        "task_id": bob["id"],
-        "new_title": "Changed",
-        "has_description": True,
-        "new_description": "Changed",
-        "new_completed": True,
-    }
-    rows = fetch_all(alice["user_id"], without_where(STATEMENTS[name]), parameters)
-    assert {str(row[0]) for row in rows} == {alice["id"]}
-    assert repository.list_tasks(bob["user_id"]) == [bob]
+    parameters = parameters_for(ALL[name], alice["user_id"], bob["id"], accepted=None, seen=None)
+    rows = fetch_all(alice["user_id"], forgetful(ALL[name]), parameters)
+    assert bob["id"] not in str(rows)
+    assert list_tasks(bob) == [bob]
 
 
-@pytest.mark.parametrize("name", ["get", "update", "set_completed", "delete"])
-def test_a_statement_for_another_user_finds_nothing(users: dict[str, Any], name: str) -> None:
+@pytest.mark.parametrize("name", ALL)
+def test_a_statement_for_another_user_finds_and_changes_nothing(users: dict[str, Any], name: str) -> None:
     alice, bob = users["alice"], users["bob"]
-    others = dict.fromkeys(("new_title", "has_description", "new_description", "new_completed"))
-    parameters = {**others, "owner": bob["user_id"], "task_id": bob["id"]}
-    assert fetch_all(alice["user_id"], STATEMENTS[name], parameters) == []
-    task = {"owner": bob["user_id"], "new_title": "x", "new_description": None, "new_completed": False}
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        fetch_all(alice["user_id"], STATEMENTS["add"], task)
-    assert repository.list_tasks(bob["user_id"]) == [bob]
+    parameters = parameters_for(ALL[name], bob["user_id"], bob["id"], accepted=None, seen=None)
+    try:
+        assert bob["id"] not in str(fetch_all(alice["user_id"], ALL[name], parameters))
+    except psycopg2.errors.InsufficientPrivilege:
+        assert not ALL[name].only_reads
+    assert list_tasks(bob) == [bob]
 
 
 def test_without_a_user_nothing_is_visible(app: Flask, users: dict[str, Any]) -> None:
