@@ -55,6 +55,8 @@ class Config:
     MAX_TASKS_PER_USER: int = 10_000  # 0: no limit
     REQUEST_TELEMETRY: bool = True
     CORS_ORIGINS: tuple[str, ...] = ()
+    ALLOWED_HOSTS: tuple[str, ...] = ()
+    METRICS_THROUGH_PROXY: bool = False
     AUTH_MODE: str = OPEN  # or another of AUTH_MODES
     ALLOW_PUBLIC_OPEN: bool = False
     JWT_SECRET: str | None = field(default=None, repr=False)
@@ -97,6 +99,8 @@ class Config:
             MAX_TASKS_PER_USER=number("MAX_TASKS_PER_USER", cls.MAX_TASKS_PER_USER, min=0, max=2_000_000_000),
             TRUSTED_PROXIES=number("TRUSTED_PROXIES", cls.TRUSTED_PROXIES, min=0),
             REQUEST_TELEMETRY=switch("REQUEST_TELEMETRY", cls.REQUEST_TELEMETRY),
+            ALLOWED_HOSTS=tuple(text("ALLOWED_HOSTS", "").replace(",", " ").split()),
+            METRICS_THROUGH_PROXY=switch("METRICS_THROUGH_PROXY", cls.METRICS_THROUGH_PROXY),
             CORS_ORIGINS=tuple(text("CORS_ORIGINS", "", validate=_is_origins).replace(",", " ").split()),
             AUTH_MODE=text("AUTH_MODE", cls.AUTH_MODE, validate=_is_mode),
             ALLOW_PUBLIC_OPEN=switch("ALLOW_PUBLIC_OPEN", cls.ALLOW_PUBLIC_OPEN),

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from flask import Flask, Response
 from werkzeug.exceptions import (
+    Forbidden,
     HTTPException,
     InternalServerError,
     RequestEntityTooLarge,
@@ -116,7 +117,8 @@ def keys_unavailable(error: KeysUnavailable) -> Response:
 
 def http_error(error: HTTPException) -> Response:
     """Any other status, with the headers that belong to it, `Allow` for one."""
-    response = error_response(error.code or 500, DETAILS.get(error.code, error.name))
+    sentence = error.description if isinstance(error, Forbidden) else DETAILS.get(error.code, error.name)
+    response = error_response(error.code or 500, sentence)
     for name, value in error.get_headers():
         if name != "Content-Type":
             response.headers.add(name, value)

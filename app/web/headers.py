@@ -1,11 +1,22 @@
 """Headers for browsers and proxies: which pages may read the answers, and what our own pages may load."""
 
+import re
+
 from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 Headers = list[tuple[str, str]]
 
+# The headers of requests that a page may send, and those of answers that it may read.
+ALLOWED = [
+    *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
+    *("X-Request-ID", "traceparent", "tracestate", "baggage"),
+]
+EXPOSED = [
+    *("ETag", "Idempotent-Replayed", "Link", "Location", "Retry-After"),
+    *("WWW-Authenticate", "X-Request-ID", "X-Total-Count"),
+]
 PREFLIGHT_MAX_AGE = 7200  # seconds, the most that Chromium keeps
 
 # The documentation pages load nothing from other sites. Both set styles from scripts, ReDoc searches in a worker, and
@@ -39,10 +50,12 @@ def init_app(app: Flask) -> None:
     if app.config["CORS_ORIGINS"]:
         CORS(
             app,
-            origins=list(app.config["CORS_ORIGINS"]),
+            # As patterns that are matched whole: Flask-Cors takes a text with brackets for a regular expression.
+            origins=[re.compile(rf"{re.escape(origin)}\Z") for origin in app.config["CORS_ORIGINS"]],
+            supports_credentials=True,
             methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
+            allow_headers=ALLOWED,
+            expose_headers=EXPOSED,
             max_age=PREFLIGHT_MAX_AGE,
         )
     proxies = app.config["TRUSTED_PROXIES"]

@@ -1,16 +1,46 @@
-"""The header `Host` (RFC 9112, section 3.2)."""
+"""Whom a request names and by which way it came: the header `Host` (RFC 9112, section 3.2), and signs of a proxy."""
+
+import re
 
 from flask import Flask, request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, Forbidden
+
+from config import OPEN, is_this_machine
+
+# Headers by which a proxy says that it passes a request on.
+FORWARDING = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA")
+NAME = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]*))(?::\d*)?", re.IGNORECASE)
 
 
 def init_app(app: Flask) -> None:
-    """Refuse requests of HTTP/1.1 that name no host, or several."""
+    """Refuse requests that name no host, or several; and in the open mode those of other sites and machines."""
     app.before_request(_require_one_host)
+    if app.config["AUTH_MODE"] == OPEN and not app.config["ALLOW_PUBLIC_OPEN"]:
+        allowed = frozenset(name.lower() for name in (app.config["HOST"], *app.config["ALLOWED_HOSTS"]))
+        app.before_request(lambda: _require_this_machine(allowed))
+
+
+def is_forwarded() -> bool:
+    """Tell whether the current request came through a proxy."""
+    return any(f"HTTP_{name}" in request.environ for name in FORWARDING)
 
 
 def _require_one_host() -> None:
     """Raise `BadRequest` (400) where the request has no host, or several."""
     host = request.environ.get("HTTP_HOST", "")
     if "," in host or (not host and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
+        raise BadRequest()
+
+
+def _require_this_machine(allowed: frozenset[str]) -> None:
+    """Keep a service that anybody may use on this machine.
+
+    A page of any site can let its own name lead to this machine (DNS rebinding), so only names of this machine are
+    taken: else `BadRequest` (400). A proxy would publish the service: `Forbidden` (403).
+    """
+    if is_forwarded():
+        raise Forbidden("An open service does not answer through a proxy")
+    match = NAME.fullmatch(request.environ.get("HTTP_HOST") or "localhost")
+    name = (match["address"] or match["name"]).lower() if match else ""
+    if name not in allowed and not is_this_machine(name):
         raise BadRequest()

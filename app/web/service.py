@@ -1,15 +1,16 @@
 """The service itself: its name and links, its health, its metrics."""
 
-from flask import Response, url_for
+from flask import Response, current_app, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from app.database.readiness import read_state_in_time, reason_not_ready
 from app.telemetry.metrics import render_metrics
 from app.web.blueprint import Blueprint
 from app.web.errors import RETRY_AFTER, http_error
+from app.web.hosts import is_forwarded
 from config import TITLE, VERSION
 
 blueprint = Blueprint("service", __name__, description="The service itself.")
@@ -89,5 +90,7 @@ def ready() -> ResponseReturnValue:
 
 @blueprint.get("/metrics", documented=False)
 def metrics() -> ResponseReturnValue:
-    """Return the metrics of all workers, for Prometheus."""
+    """Return the metrics of all workers, for Prometheus, which asks the service itself and not through a proxy."""
+    if is_forwarded() and not current_app.config["METRICS_THROUGH_PROXY"]:
+        raise NotFound()
     return Response(render_metrics(), content_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -58,3 +58,36 @@ def test_an_open_service_for_everybody_can_be_meant(tmp_path: Path, app: Flask) 
     service.url()
     assert "Authentication: open" in service.log
     service.stop()
+
+
+def test_an_open_service_behind_a_proxy_must_be_meant(app: Flask) -> None:
+    settings = {"DATABASE_URL": app.config["DATABASE_URL"], "TRUSTED_PROXIES": 1}
+    with pytest.raises(StartError, match="the proxy"):
+        require_privacy(create_app(Config(**settings)).config, ["127.0.0.1"])
+    require_privacy(create_app(Config(**settings, ALLOW_PUBLIC_OPEN=True)).config, ["127.0.0.1"])
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via"])
+def test_an_open_service_does_not_answer_through_a_proxy(app: Flask, header: str) -> None:
+    answer = app.test_client().get("/health", headers={header: "192.0.2.1"})
+    assert (answer.status_code, answer.json) == (403, {"detail": "An open service does not answer through a proxy"})
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *(("localhost", 200), ("LOCALHOST:8000", 200), ("127.0.0.1:80", 200), ("[::1]:8000", 200), ("127.1.2.3", 200)),
+        *(("evil.example", 400), ("evil.example:8000", 400), ("localhost.evil.example", 400), ("192.0.2.1", 400)),
+        *(("[2001:db8::1]", 400), ("127.0.0.1.evil.example", 400), ("localhost:x", 400), ("a@localhost", 400)),
+    ],
+)
+def test_an_open_service_is_reached_by_names_of_this_machine_only(app: Flask, host: str, status: int) -> None:
+    assert app.test_client().get("/health", headers={"Host": host}).status_code == status
+
+
+def test_other_names_of_an_open_service_can_be_allowed(app: Flask) -> None:
+    allowed = create_app(Config(DATABASE_URL=app.config["DATABASE_URL"], ALLOWED_HOSTS=("tasks.lan",)))
+    for host, status in (("tasks.lan:8000", 200), ("Tasks.LAN", 200), ("other.lan", 400)):
+        assert allowed.test_client().get("/health", headers={"Host": host}).status_code == status
+    locked = create_app(Config(DATABASE_URL=NOWHERE, AUTH_MODE="secret", JWT_SECRET=SECRET))
+    assert locked.test_client().get("/health", headers={"Host": "tasks.example.com"}).status_code == 200

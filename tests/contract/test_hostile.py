@@ -170,8 +170,14 @@ def received(client: Client, request: bytes) -> bytes:
 
 
 def post(path: str, *headers: str, body: bytes) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", "Connection: close", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        "Connection: close",
+        *headers,
+    ]
+    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
 
 
 @never_passed_on
@@ -195,9 +201,12 @@ def test_half_a_body_is_refused_and_creates_nothing(alice: Tasks) -> None:
     [
         (b"nonsense\r\n\r\n", {"granian": 400, "gthread": 400}),
         (b"GET / HTTP/9.9\r\n\r\n", {"granian": 400, "gthread": 400}),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n", {"granian": 400, "gthread": 400}),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\n" % (b"x" * 100_000), {"granian": 431, "gthread": 431}),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: nonsense\r\n\r\n", {"granian": 400, "gthread": 501}),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nBad Header: 1\r\n\r\n", {"granian": 400, "gthread": 400}),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %b\r\n\r\n" % (b"x" * 100_000), {"granian": 431, "gthread": 431}),
+        (
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: nonsense\r\n\r\n",
+            {"granian": 400, "gthread": 501},
+        ),
     ],
 )
 def test_what_is_no_http_gets_an_error_and_nothing_else(
@@ -219,13 +228,13 @@ def test_a_path_may_be_longer_than_any_of_ours(client: Client, worker_class: str
 
 @never_passed_on
 def test_pipelined_requests_after_an_unread_body_are_not_confused(alice: Tasks) -> None:
-    smuggled = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-    request = b"DELETE %b/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (
+    smuggled = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = b"DELETE %b/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (
         alice.path.encode(),
         len(smuggled),
         smuggled,
     )
-    end = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    end = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     first, *others = received(alice.client, request + end).split(b"HTTP/1.1 ")[1:]
     assert first.startswith(b"404 ")
     # The body is skipped, or the connection is closed; but it is never taken for a request.

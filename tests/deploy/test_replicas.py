@@ -74,7 +74,9 @@ def test_the_documented_lines_of_nginx_send_reads_to_the_replicas(
         stack = Stack(tmp_path / "stack")
         started.callback(stack.stop)
         standby = started.enter_context(following(stack.postgresql, tmp_path))
-        replica = Service(tmp_path / "replica", port=port, DATABASE_URL=standby.url(), TRUSTED_PROXIES="1")
+        replica = Service(
+            tmp_path / "replica", port=port, DATABASE_URL=standby.url(), TRUSTED_PROXIES="1", ALLOW_PUBLIC_OPEN="true"
+        )
         started.callback(replica.stop)
         replica.url()
         alice = stack.client.of("alice")

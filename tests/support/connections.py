@@ -70,7 +70,7 @@ def request(
     method: str = "GET",
     version: str = "HTTP/1.1",
     body: bytes = b"",
-    host: str = "Host: x\r\n",
+    host: str = "Host: localhost\r\n",
 ) -> bytes:
     if body:
         headers = (*headers, "Content-Type: application/json", f"Content-Length: {len(body)}")

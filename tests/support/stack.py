@@ -58,7 +58,12 @@ class Stack:
         self.pgbouncer_port, self.nginx_port = free_port(), free_port()
         self.database_url = f"postgresql://tasks:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.pgbouncer_port}/tasks"
         self.pgbouncer = self.start_pgbouncer()
-        self._settings = {"DATABASE_URL": self.database_url, "TRUSTED_PROXIES": "1", **settings}
+        self._settings = {
+            "DATABASE_URL": self.database_url,
+            "TRUSTED_PROXIES": "1",
+            "ALLOW_PUBLIC_OPEN": "true",
+            **settings,
+        }
         self._service_port = free_port()
         self.service = self.start_service()
         self.rate = rate
@@ -103,7 +108,9 @@ class Stack:
         home.mkdir(exist_ok=True)
         configuration = (ROOT / "deploy" / "nginx.conf").read_text()
         for found, put in (
-            ("service:8000", upstream),
+            ("${SERVICE}", upstream),
+            ("${RESOLVER}", "127.0.0.1"),
+            ("${CORS_ORIGINS}", str(self._settings.get("CORS_ORIGINS", ""))),
             ("listen 80 ", f"listen 127.0.0.1:{self.nginx_port} "),
             ("/tmp/", f"{home}/"),
         ):

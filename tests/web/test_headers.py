@@ -59,21 +59,23 @@ def test_a_configured_page_may_call_and_read(browsed: Client) -> None:
             headers={
                 "Origin": origin,
                 "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "authorization, content-type",
+                "Access-Control-Request-Headers": "authorization, content-type, if-match, x-other",
             },
         )
         assert preflight.status_code == 200
         granted = cors(preflight.headers)
         assert granted["Access-Control-Allow-Origin"] == origin
         assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= set(granted["Access-Control-Allow-Methods"].split(", "))
-        assert granted["Access-Control-Allow-Headers"].lower() == "authorization, content-type"
+        assert granted["Access-Control-Allow-Headers"].lower() == "authorization, content-type, if-match"
         assert int(granted["Access-Control-Max-Age"]) > 600
-        assert "Access-Control-Allow-Credentials" not in granted
+        assert granted["Access-Control-Allow-Credentials"] == "true"
         for path, status in (("/api/alice/tasks", 200), ("/api/alice/tasks/x", 404), ("/nope", 404)):
             answer = browsed.request("GET", path, headers={"Origin": origin})
             assert answer.status_code == status
             assert answer.headers["Access-Control-Allow-Origin"] == origin
-            assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+            assert {"ETag", "Link", "Location", "X-Total-Count"} <= set(
+                answer.headers["Access-Control-Expose-Headers"].split(", ")
+            )
             assert "Origin" in answer.headers["Vary"]
 
 
@@ -116,7 +118,7 @@ def test_every_answer_tells_when_it_was_made(client: Client) -> None:
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, "192.0.2.9"), (1, "198.51.100.2"), (2, "198.51.100.1")])
 def test_only_trusted_proxies_are_believed(app: Flask, proxies: int, seen: str) -> None:
-    settings = {"DATABASE_URL": app.config["DATABASE_URL"], "TRUSTED_PROXIES": proxies}
+    settings = {"DATABASE_URL": app.config["DATABASE_URL"], "TRUSTED_PROXIES": proxies, "ALLOW_PUBLIC_OPEN": True}
     proxied = create_app(Config(**settings, REQUEST_TELEMETRY=False))  # The metrics know the routes of ours only.
     proxied.add_url_rule("/address", view_func=lambda: str(request.remote_addr), endpoint="address")
     forwarded = {"X-Forwarded-For": "203.0.113.1, 198.51.100.1, 198.51.100.2"}
