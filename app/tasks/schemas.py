@@ -136,7 +136,8 @@ def time_zone_field() -> Parsed:
 def tags_field() -> Strings:
     """Return the field for tags."""
     item = String(Length(1, TAG_MAX), pre_load=trim)
-    return Strings(TAGS_MAX, item, metadata={"type": "array", "items": {"type": "string"}, "example": ["home"]})
+    described = {"type": "string", "minLength": 1, "maxLength": TAG_MAX, "pattern": NOT_BLANK}
+    return Strings(TAGS_MAX, item, metadata={"type": "array", "items": described, "example": ["home"]})
 
 
 def recurrence_field() -> Parsed:

@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+UNMATCHED = "unmatched"  # in the place of a route, where there is none, or one that was never named
 OTHER = "OTHER"  # in the place of a method that HTTP does not define, so that no client can make series
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", OTHER)
 STATUSES = tuple(HTTPStatus)
@@ -81,7 +82,7 @@ def release_slot(number: int) -> None:
 
 def name_routes(routes: Iterable[str]) -> None:
     """Say which routes there are, as templates of their paths; the same in each worker. Raises `ValueError`."""
-    _routes[:] = sorted(set(routes))
+    _routes[:] = sorted({UNMATCHED, *routes})
     if len(_routes) > ROUTES_MAX:
         raise ValueError(f"more than {ROUTES_MAX} routes")
     _find_series.cache_clear()
@@ -134,7 +135,8 @@ def render_metrics() -> bytes:
 @cache
 def _find_series(method: str, route: str) -> int:
     """Return where the series of a route and a method begins in a slot."""
-    return SERIES_START + (_routes.index(route) * len(METHODS) + _METHOD_NUMBERS[method]) * SERIES_SIZE
+    number = _routes.index(route if route in _routes else UNMATCHED)
+    return SERIES_START + (number * len(METHODS) + _METHOD_NUMBERS[method]) * SERIES_SIZE
 
 
 class _Workers(Collector):

@@ -9,15 +9,13 @@ from flask import Flask, Request, g
 from flask_smorest.spec.plugins import FlaskPlugin
 
 from app.telemetry.logs import log_request
-from app.telemetry.metrics import METHODS, OTHER, count_request, name_routes
+from app.telemetry.metrics import METHODS, OTHER, UNMATCHED, count_request, name_routes
 from app.telemetry.request_ids import REQUEST_ID
-
-UNMATCHED = "unmatched"  # in the place of a route
 
 
 def init_app(app: Flask) -> None:
     """Name the routes to the metrics. To be called once the application has all of them."""
-    name_routes([UNMATCHED, *(_template(rule.rule) for rule in app.url_map.iter_rules())])
+    name_routes(_template(rule.rule) for rule in app.url_map.iter_rules())
 
 
 class Record:

@@ -12,7 +12,7 @@ from config import Config
 from tests.support.authorization import NO_TOKEN, NOWHERE, Ask, assert_refused
 from tests.support.client import Client
 from tests.support.issuer import SECRET, claims, token
-from tests.support.openapi import operations, schemathesis
+from tests.support.openapi import BASIC_VIEW, operations, schemathesis
 
 
 def test_another_users_token_is_forbidden_before_anything_else(ask: Ask) -> None:
@@ -77,10 +77,10 @@ def test_two_authorization_headers_are_no_token(locked: Client) -> None:
     connection.close()
 
 
-def test_a_token_of_100_kb_is_refused_in_json(locked: Client) -> None:
+def test_a_token_of_100_kb_is_refused(locked: Client) -> None:
     bearer = {"Authorization": f"Bearer {token(claims(padding='x' * 75_000))}"}
     response = locked.request("GET", "/api/alice/tasks", headers=bearer)
-    assert (response.status_code, response.json()) == (431, {"detail": "Request Header Fields Too Large"})
+    assert response.status_code == 431
 
 
 def test_the_document_has_the_scheme_when_the_mode_asks_for_it(locked: Client, client: Client) -> None:
@@ -96,6 +96,6 @@ def test_schemathesis_finds_nothing_behind_the_lock(locked: Client, tmp_path: Pa
     user_id = f"alice-{uuid4()}"
     (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.user_id" = "{user_id}"\n')
     bearer = f"Authorization: Bearer {token(claims(user_id))}"
-    completed = schemathesis(locked.url, tmp_path, "--max-examples=10", "--header", bearer)
+    completed = schemathesis(locked.url, tmp_path, "--max-examples=10", "--header", bearer, BASIC_VIEW)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     assert "No issues found" in completed.stdout

@@ -67,8 +67,10 @@ def test_all_workers_share_one_set_that_outlives_them(serve: Serve, issuer: Issu
         wait_for(lambda: len(service.workers()) == 2 * len(old))
         assert {ask(service).status_code for _ in range(20)} == {200}
 
+        replaced = service.workers()[-len(old) :]
         os.kill(service.process.pid, signal.SIGHUP)
         wait_for(lambda: len(service.workers()) == 3 * len(old))
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in replaced))
         assert {ask(service).status_code for _ in range(20)} == {200}
         assert issuer.fetches <= 2
 

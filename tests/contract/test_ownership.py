@@ -73,7 +73,7 @@ def test_a_task_of_another_user_looks_like_no_task_at_all(alice: Tasks, bob: Tas
 
     of_another, of_nobody, of_no_uuid = answers(task["id"]), answers(str(uuid4())), answers("nonsense")
     assert of_another == of_nobody == of_no_uuid
-    assert [status for status, *_ in of_another] == [404, 404, 422, 404, 404, 404, 404, 404, 405]
+    assert [status for status, *_ in of_another] == [404, 404, 422, 404, 404, 404, 404, 404, 404, 405]
     assert alice.all() == [task]
     assert bob.all() == []
 

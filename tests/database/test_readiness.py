@@ -103,7 +103,7 @@ def test_the_migrations_of_another_application_are_no_newer_ones(url: str) -> No
     run_sql(url, "DROP TABLE tasks CASCADE", "UPDATE alembic_version SET version_num = 'a1b2c3d4e5f6'")
     with application(url) as app:
         with pytest.raises(
-            StartError, match=r"at migration a1b2c3d4e5f6, but has no table `tasks`. Check DATABASE_URL"
+            StartError, match=r"at migration a1b2c3d4e5f6, but lacks a table of the service. Check DATABASE_URL"
         ):
             require_readiness()
         assert_not_ready(app, "has no table `tasks`")

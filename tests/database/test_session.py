@@ -105,7 +105,7 @@ def run_in_session(app: Flask, sql: str) -> Any:
 
 
 def test_a_name_tells_the_text_and_the_migration() -> None:
-    assert re.fullmatch(rf"tasks_get_{newest_migration()}_[0-9a-f]{{8}}", GET.name)
+    assert re.fullmatch(rf"tasks_get_basic_{newest_migration()}_[0-9a-f]{{8}}", GET.name)
     assert GET.name != Statement("get", select(literal(1)), only_reads=True).name
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from app import create_app
 from app.web.errors import ACCESS_FORBIDDEN, DETAILS, TASK_NOT_FOUND, UNAUTHENTICATED
-from app.web.fields import MESSAGES
+from app.web.fields import CONFLICT, MESSAGES
 from config import ROOT, VERSION, Config
 
 README, API, CHANGELOG = ROOT / "README.md", ROOT / "docs" / "api.md", ROOT / "CHANGELOG.md"
@@ -151,8 +151,12 @@ def test_every_route_is_described_and_no_other(application: Flask) -> None:
 
 def test_every_error_is_described() -> None:
     described = {tuple(cells[-2:]) for cells in rows(API)}
+    words = "'low', 'medium', 'high'"
     for message in MESSAGES:
-        sentences = {message.msg.format(limit) for limit in (1, 500)}
+        if message == CONFLICT:  # Its sentence names what is in conflict.
+            assert any(cells[0] == f"`{message.type}`" for cells in described)
+            continue
+        sentences = {message.msg.format(detail) for detail in (1, 500, words)}
         assert any((f"`{message.type}`", f"`{sentence}`") in described for sentence in sentences), message
     answers = {cells[-1] for page in (API, ROOT / "docs" / "authentication.md") for cells in rows(page)}
     for detail in (*DETAILS.values(), *UNAUTHENTICATED.values(), ACCESS_FORBIDDEN, TASK_NOT_FOUND):

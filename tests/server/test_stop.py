@@ -170,11 +170,11 @@ def test_a_worker_that_hangs_or_dies_is_replaced(start: Start, connect: Connect,
 def test_a_worker_that_waits_for_its_database_is_not_taken_for_one_that_hangs(
     start: Start, connect: Connect, locked: Locked, tasks: str
 ) -> None:
-    service = start("--timeout 2")  # seconds
+    service = start("--timeout 1")  # seconds
     with locked() as cursor:
         began = monotonic()
         connections = queue(service, connect, cursor, tasks)
-        wait_for(lambda: monotonic() - began > 4)
+        wait_for(lambda: monotonic() - began > 3)
     for connection in connections:
         assert connection.answer().status == 200
     assert len(service.workers()) == 1

@@ -43,7 +43,7 @@ def test_no_statement_is_missing() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_statement_names_one_user_and_owned_tables_only(name: str) -> None:
     sql = re.sub(r"\s+", " ", ALL[name].sql)
-    assert set(re.findall(r"\buser_id (?:=|<|>|IN|LIKE|IS|BETWEEN) ?(\S+)", sql)) <= {"%(owner)s"}
+    assert set(re.findall(r"\buser_id (?:=|<|>|IN|LIKE|IS|BETWEEN) ?(%\(\w+\)s|\S+)", sql)) <= {"%(owner)s"}
     assert "%(owner)s" in sql
     named = set(re.findall(r"(?<!epoch )\b(?:FROM|JOIN|USING|UPDATE|INTO) ([a-z_]+)\b(?!\()", sql))
     parts = set(re.findall(r"\b(\w+) AS \(", sql))
@@ -81,6 +81,8 @@ def relations_of(node: Node) -> list[str]:
         return []
     if node.get("Operation") == "Insert":
         (source,) = (child for child in node["Plans"] if child["Parent Relationship"] == "Outer")
+        while "Subquery" in (below := {child["Parent Relationship"]: child for child in source.get("Plans", [])}):
+            source = below["Subquery"]
         owner, *_ = source["Output"]  # in the order of the table's columns
         assert owner.startswith((f"'{ALICE}'::", "$1", "($1)")), owner
         return []
