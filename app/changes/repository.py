@@ -9,7 +9,8 @@ from app.database.session import fetch_all
 from app.exceptions import SyncTokenExpired
 from app.tasks.repository import EMPTY_TAG, count_old_tasks, make_tag, make_task
 
-TOKEN = re.compile(r"(?P<epoch>[0-9a-f]{16})-(?P<reached>[0-9]{1,18})(?:-(?P<began>[0-9]{1,18}))?", re.ASCII)
+NUMBER = "0|[1-9][0-9]{0,17}"
+TOKEN = re.compile(f"(?P<epoch>[0-9a-f]{{16}})-(?P<reached>{NUMBER})(?:-(?P<began>{NUMBER}))?", re.ASCII)
 NOTHING = -1  # reached, before the first version
 
 

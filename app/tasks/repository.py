@@ -89,6 +89,7 @@ def list_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Page:
     if len(found) > len(shown):
         last_key, last_id = shown[-1][:2]
         position = [last_key if last_key is None or criteria.sort in TEXT_KEYS else int(last_key), last_id]
+    is_known = is_known or (epoch is None and EMPTY_TAG in (seen or ()))
     tasks = None if is_known else [make_task(row[1:], criteria.view) for row in shown]
     return Page(make_tag(epoch, version), tasks, total, position)
 

@@ -1,0 +1,162 @@
+"""The full view of a task: more fields, and tasks that recur."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.client import FIELDS, Client, Tasks
+
+FAR = "2999-01-31"  # after today, so the next date is counted from it
+
+
+def create(tasks: Tasks, **fields: Any) -> requests.Response:
+    return tasks.client.request("POST", f"{tasks.path}?view=full", json={"title": "Buy milk", **fields})
+
+
+def put(tasks: Tasks, task_id: str, **fields: Any) -> requests.Response:
+    return tasks.client.request("PUT", f"{tasks.path}/{task_id}?view=full", json=fields)
+
+
+def all_of(tasks: Tasks) -> Any:
+    return tasks.client.request("GET", f"{tasks.path}?view=full").json()
+
+
+def test_a_task_has_all_fields_in_the_full_view_only(alice: Tasks) -> None:
+    task = create(alice).json()
+    assert {name: task[name] for name in task if name not in FIELDS} == {
+        "priority": None,
+        "due_date": None,
+        "time_zone": None,
+        "tags": [],
+        "recurrence": None,
+        "recurrence_from": "due",
+        "completed_at": None,
+        "version": 1,
+    }
+    assert set(alice.get(task["id"]).json()) == FIELDS
+    assert [set(each) for each in alice.all()] == [FIELDS]
+
+
+def test_the_basic_view_never_sets_what_it_does_not_show(alice: Tasks) -> None:
+    task = alice.create(priority=5, tags="no list", due_date="never")
+    put(alice, task["id"], priority="low", due_date=FAR)
+    alice.put(task["id"], {"title": "b", "priority": "high", "due_date": None})
+    (full,) = all_of(alice)
+    assert (full["title"], full["priority"], full["due_date"], full["tags"]) == ("b", "low", FAR, [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"due_date": "2026-03-01"}, {"due_date": "2026-03-01"}),
+        ({"due_date": "2026-03-01T09:00"}, {"due_date": "2026-03-01T09:00:00"}),
+        ({"due_date": "2026-03-01T09:00:00.7"}, {"due_date": "2026-03-01T09:00:00"}),
+        ({"due_date": "2026-03-01T09:00+02:00"}, {"due_date": "2026-03-01T07:00:00Z"}),
+        (
+            {"due_date": "2026-03-01T09:00Z", "time_zone": "Europe/Berlin"},
+            {"due_date": "2026-03-01T10:00:00", "time_zone": "Europe/Berlin"},
+        ),
+        ({"due_date": ""}, {"due_date": None}),
+        ({"priority": "HIGH"}, {"priority": "high"}),
+        ({"tags": [" a ", "b", "a"]}, {"tags": ["a", "b"]}),
+        ({"recurrence": "weekdays", "due_date": FAR}, {"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"}),
+        ({"recurrence": "RRULE:freq=daily", "due_date": FAR}, {"recurrence": "FREQ=DAILY"}),
+        ({"recurrence_from": "Completion"}, {"recurrence_from": "completion"}),
+    ],
+)
+def test_what_is_sent_is_kept_in_one_form(alice: Tasks, sent: dict[str, Any], kept: dict[str, Any]) -> None:
+    task = create(alice, **sent).json()
+    assert {name: task[name] for name in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("sent", "name", "kind"),
+    [
+        ({"priority": "urgent"}, "priority", "type_error.enum"),
+        ({"priority": ""}, "priority", "type_error.enum"),
+        ({"priority": 1}, "priority", "type_error.str"),
+        ({"due_date": "2026-02-30"}, "due_date", "value_error.date"),
+        ({"due_date": FAR, "time_zone": "Europe/Berlin"}, "time_zone", "value_error.conflict"),
+        ({"due_date": f"{FAR}T09:00", "time_zone": "Mars/Base"}, "time_zone", "value_error.timezone"),
+        ({"tags": None}, "tags", "type_error.none.not_allowed"),
+        ({"tags": "a"}, "tags", "type_error.list"),
+        ({"tags": [" "]}, "tags", "value_error.any_str.min_length"),
+        ({"tags": ["x" * 51]}, "tags", "value_error.any_str.max_length"),
+        ({"tags": [str(number) for number in range(21)]}, "tags", "value_error.list.max_items"),
+        ({"recurrence": "daily"}, "recurrence", "value_error.conflict"),
+        ({"recurrence": "sometimes", "due_date": FAR}, "recurrence", "value_error.recurrence"),
+        (
+            {"recurrence": "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", "due_date": FAR},
+            "recurrence",
+            "value_error.recurrence",
+        ),
+        ({"recurrence_from": "never"}, "recurrence_from", "type_error.enum"),
+    ],
+)
+def test_what_is_wrong_is_named(alice: Tasks, sent: dict[str, Any], name: str, kind: str) -> None:
+    answer = create(alice, **sent)
+    assert answer.status_code == 422, answer.text
+    assert [(fault["loc"][:2], fault["type"]) for fault in answer.json()["detail"]] == [(["body", name], kind)]
+    assert alice.all() == []
+
+
+def test_what_a_rule_needs_is_not_taken_from_it(alice: Tasks) -> None:
+    task = create(alice, recurrence="daily", due_date=f"{FAR}T09:00", time_zone="Europe/Berlin").json()
+    for body in ({"due_date": None}, {"due_date": None, "time_zone": None}, {"due_date": FAR}):
+        answer = put(alice, task["id"], **body)
+        assert answer.status_code == 422
+        assert answer.json()["detail"][0]["type"] == "value_error.conflict"
+    assert all_of(alice) == [task]
+    assert put(alice, task["id"], due_date=None, time_zone=None, recurrence=None).status_code == 200
+
+
+def test_when_it_was_completed_is_kept_until_it_is_reopened(alice: Tasks) -> None:
+    task_id = alice.create()["id"]
+    alice.complete(task_id)
+    (first,) = all_of(alice)
+    assert first["completed_at"] == first["updated_at"]
+    alice.put(task_id, {"completed": True})
+    assert all_of(alice)[0]["completed_at"] == first["completed_at"]
+    alice.complete(task_id)
+    assert all_of(alice)[0]["completed_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"recurrence": "daily"}, "2999-02-01"),
+        ({"recurrence": "monthly"}, "2999-03-31"),
+        ({"recurrence": "FREQ=MONTHLY;BYDAY=-1FR"}, "2999-02-22"),
+        ({"recurrence": "FREQ=DAILY;UNTIL=29990131"}, None),
+        ({"recurrence": "daily", "due_date": f"{FAR}T02:30:00", "time_zone": "Europe/Berlin"}, "2999-02-01T02:30:00"),
+    ],
+)
+def test_a_completed_task_has_one_successor(alice: Tasks, fields: dict[str, Any], expected: str | None) -> None:
+    task = create(alice, **{"due_date": FAR, "priority": "low", "tags": ["a"], **fields}).json()
+    for _ in range(3):  # completed, reopened, completed again
+        assert alice.complete(task["id"]).status_code == 200
+    done, *others = all_of(alice)
+    assert done["completed"] is True
+    assert [each["due_date"] for each in others] == ([expected] if expected else [])
+    for each in others:
+        assert (each["completed"], each["priority"], each["tags"]) == (False, "low", ["a"])
+        assert each["recurrence"] == task["recurrence"]
+
+
+def test_however_many_requests_race_there_is_one_successor(alice: Tasks) -> None:
+    task = create(alice, recurrence="daily", due_date=FAR).json()
+
+    def complete(_: int) -> int:
+        tasks = Client(alice.client.url).of(alice.user_id)
+        return tasks.complete(task["id"], json={"completed": True}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(complete, range(8))) == {200}
+    assert len(alice.all()) == 2
+
+
+def test_a_task_that_is_created_completed_has_no_successor(alice: Tasks) -> None:
+    create(alice, recurrence="daily", due_date=FAR, completed=True)
+    assert len(alice.all()) == 1

@@ -1,0 +1,208 @@
+"""Versions: conditional requests, changes since a token, and requests that are repeated."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.client import Client, Tasks
+
+
+def send(tasks: Tasks, method: str, where: str = "", body: Any = None, **headers: str) -> requests.Response:
+    """Send a request with these headers; `_` in their names stands for `-`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return tasks.client.request(method, tasks.path + where, json=body, headers=named)
+
+
+def changes(tasks: Tasks, query: str = "") -> requests.Response:
+    return tasks.client.request("GET", tasks.path.replace("/tasks", "/changes") + query)
+
+
+def test_each_change_has_the_next_number(alice: Tasks) -> None:
+    created = alice.post({"title": "a"})
+    one = created.json()["id"]
+    assert created.headers["ETag"] == '"1"'
+    assert alice.put(one, {"title": "a"}).headers["ETag"] == '"2"'
+    assert alice.put(one, {}).headers["ETag"] == '"2"'
+    assert alice.put(one, {"title": ""}).status_code == 422
+    assert alice.complete(one).headers["ETag"] == '"3"'
+    assert alice.post({"title": "b"}).headers["ETag"] == '"4"'
+    assert alice.get(one).headers["ETag"] == '"3"'
+    before = alice.list_tasks().headers["ETag"]
+    assert before.endswith('-4"')
+    alice.delete(one)
+    assert alice.list_tasks().headers["ETag"] == before.replace("-4", "-5")
+    assert send(alice, "GET", "?status=done").headers["ETag"] == before.replace("-4", "-5")
+
+
+@pytest.mark.parametrize("tag", ['"1"', 'W/"1"', '"0", "1"', "*"])
+def test_what_is_known_is_not_sent_again(alice: Tasks, tag: str) -> None:
+    where = "/" + alice.create()["id"]
+    for method in ("GET", "HEAD"):
+        answer = send(alice, method, where, If_None_Match=tag)
+        assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", '"1"')
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("tag", ['"2"', "1", '"01"', '"1", 1', ""])
+def test_what_is_not_known_is_sent(alice: Tasks, tag: str) -> None:
+    where = "/" + alice.create()["id"]
+    assert send(alice, "GET", where, If_None_Match=tag).status_code == 200
+    for method, path, body in (("PUT", where, {"title": "b"}), ("PATCH", f"{where}/complete", None)):
+        answer = send(alice, method, path, body, If_Match=tag)
+        assert (answer.status_code, answer.json()) == (412, {"detail": "Precondition failed"})
+        assert answer.headers["ETag"] == '"1"'
+    assert send(alice, "DELETE", where, If_Match=tag).status_code == 412
+    assert alice.get(where[1:]).json()["title"] == "Buy milk"
+
+
+@pytest.mark.parametrize("tag", ['"1"', 'W/"1"', '"7", "1"', "*"])
+def test_a_change_of_the_known_version_is_made(alice: Tasks, tag: str) -> None:
+    one = alice.create()["id"]
+    assert send(alice, "PUT", f"/{one}", {"title": "b"}, If_Match=tag).json()["title"] == "b"
+    assert send(alice, "PUT", "/nobody", {"title": "b"}, If_Match=tag).status_code == 404
+
+
+def test_a_list_that_is_known_is_not_sent_again(alice: Tasks) -> None:
+    for _ in range(2):
+        known = alice.list_tasks().headers["ETag"]
+        for query in ("", "?status=done", "?limit=1"):
+            answer = send(alice, "GET", query, If_None_Match=known)
+            assert (answer.status_code, answer.content) == (304, b"")
+        alice.create()
+        assert send(alice, "GET", If_None_Match=known).status_code == 200
+
+
+def test_of_changes_that_race_one_wins(alice: Tasks) -> None:
+    where = "/" + alice.create()["id"]
+
+    def change(number: int) -> int:
+        return send(
+            Client(alice.client.url).of(alice.user_id), "PUT", where, {"title": str(number)}, If_Match='"1"'
+        ).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(change, range(8))) == [200] + [412] * 7
+
+
+class Replica:
+    """The tasks as a client keeps them that only applies the changes."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Any] = {}
+        self.query = ""
+
+    def follow(self, tasks: Tasks, limit: int = 1000) -> None:
+        while True:
+            answer = changes(tasks, f"?limit={limit}{self.query}").json()
+            self.tasks.update({task["id"]: task for task in answer["tasks"]})
+            for task_id in answer["deleted"]:
+                self.tasks.pop(task_id, None)
+            self.query = f"&since={answer['token']}"
+            if not answer["has_more"]:
+                return
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_changes_that_are_applied_in_turn_give_the_tasks(alice: Tasks, limit: int) -> None:
+    replica = Replica()
+    replica.follow(alice, limit)
+    assert replica.tasks == {}
+    made = [alice.create(title)["id"] for title in "abcde"]
+    replica.follow(alice, limit)
+    alice.delete(made[0])
+    alice.complete(made[1])
+    made.append(alice.create("f")["id"])
+    alice.delete(made[5])
+    replica.follow(alice, limit)
+    assert list(replica.tasks.values()) == alice.all()
+    fresh = Replica()
+    fresh.follow(alice, limit)
+    assert sorted(fresh.tasks) == sorted(replica.tasks)
+
+
+def test_no_change_is_skipped_while_others_write(alice: Tasks) -> None:
+    def write(number: int) -> None:
+        tasks = Client(alice.client.url).of(alice.user_id)
+        for _ in range(10):
+            task_id = tasks.create(str(number))["id"]
+            tasks.complete(task_id)
+            if number % 2:
+                tasks.delete(task_id)
+
+    replica = Replica()
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, number) for number in range(4)]
+        while not all(writer.done() for writer in writers):
+            replica.follow(alice, 3)
+        for writer in writers:
+            writer.result()
+    replica.follow(alice, 3)
+    assert replica.tasks == {task["id"]: task for task in alice.all()}
+
+
+def test_a_tag_of_a_list_is_a_token_and_others_are_told_apart(alice: Tasks) -> None:
+    alice.create("a")
+    token = alice.list_tasks().headers["ETag"].strip('"')
+    alice.create("b")
+    answer = changes(alice, f"?since={token}").json()
+    assert ([task["title"] for task in answer["tasks"]], answer["deleted"], answer["has_more"]) == (["b"], [], False)
+    epoch = token.split("-")[0]
+    expired = changes(alice, f"?since={'0' * len(epoch)}-1")
+    assert (expired.status_code, expired.json()) == (410, {"detail": "Sync token expired"})
+    ahead = changes(alice, f"?since={epoch}-99").json()
+    assert ahead == {"tasks": [], "deleted": [], "token": f"{epoch}-99", "has_more": False}
+    for nonsense in ("x", "%00", f"{epoch}-", f"{epoch}-01"):
+        answer = changes(alice, f"?since={nonsense}")
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["query", "since"])
+
+
+def test_a_request_that_is_repeated_acts_once(alice: Tasks) -> None:
+    first = send(alice, "POST", body={"title": "a"}, Idempotency_Key="k")
+    again = send(alice, "POST", "/", {"title": " a ", "completed": False}, Idempotency_Key='"k"')
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    for name in ("ETag", "Location"):
+        assert again.headers[name] == first.headers[name]
+    assert (again.status_code, again.content) == (201, first.content)
+    assert len(alice.all()) == 1
+
+    where = f"/{first.json()['id']}/complete"
+    done = send(alice, "PATCH", where, Idempotency_Key="c")
+    assert send(alice, "PATCH", where, {}, Idempotency_Key="c").content == done.content
+    alice.delete(first.json()["id"])
+    assert send(alice, "PATCH", where, Idempotency_Key="c").content == done.content
+
+
+def test_a_key_is_for_one_request_of_one_user(alice: Tasks, bob: Tasks) -> None:
+    send(alice, "POST", body={"title": "a"}, Idempotency_Key="k")
+    assert "Idempotent-Replayed" not in send(bob, "POST", body={"title": "a"}, Idempotency_Key="k").headers
+    for key, kind in (
+        ("k", "value_error.idempotency_key"),
+        ("", "value_error.any_str.min_length"),
+        ("x" * 256, "value_error.any_str.max_length"),
+        ("a b", "value_error.str.character"),
+    ):
+        answer = send(alice, "POST", body={"title": "b"}, Idempotency_Key=key)
+        assert answer.status_code == 422
+        assert [(fault["loc"], fault["type"]) for fault in answer.json()["detail"]] == [
+            (["header", "Idempotency-Key"], kind)
+        ]
+    assert len(alice.all()) == 1
+
+
+def test_an_error_stores_no_key(alice: Tasks) -> None:
+    assert send(alice, "POST", body={"title": ""}, Idempotency_Key="k").status_code == 422
+    assert send(alice, "POST", body={"title": "a"}, Idempotency_Key="k").status_code == 201
+
+
+def test_of_repeated_requests_that_race_one_acts(alice: Tasks) -> None:
+    where = f"/{alice.create()['id']}/complete"
+
+    def complete(_: int) -> bytes:
+        return send(Client(alice.client.url).of(alice.user_id), "PATCH", where, Idempotency_Key="k").content
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(complete, range(8)))) == 1
+    assert alice.all()[0]["completed"] is True
