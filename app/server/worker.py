@@ -60,6 +60,10 @@ class GranianWorker(Worker):
         while self.alive and self.ppid == os.getppid():
             self._wait(TICK)
         self._wait(LINGER)
+        # Otherwise connections would go on queueing up for this process, and be reset when it exits. Once the runtime
+        # of the last worker has closed its descriptor, they are refused, and a proxy tries another instance.
+        for listener in self.sockets:
+            listener.close()
         stop.set()
         end = time.monotonic() + self.cfg.graceful_timeout
         while not is_drained.wait(TICK) and time.monotonic() < end:
@@ -69,7 +73,7 @@ class GranianWorker(Worker):
         """Start the runtime, whose threads call `_answer`."""
         (listener,) = self.sockets
         is_unix = isinstance(listener.getsockname(), str)
-        # The runtime closes its descriptor when it stops; gunicorn keeps its own.
+        # The runtime closes its descriptor when it stops.
         holder = SocketHolder(os.dup(listener.fileno()), is_unix, self.cfg.backlog)
         engine = WSGIWorker(
             self.age,
