@@ -1,9 +1,9 @@
-"""Whom a request names and by which way it came: the header `Host` (RFC 9112, section 3.2), and signs of a proxy."""
+"""Whom a request names and by which way it came: `Host` (RFC 9112, section 3.2), the path, and signs of a proxy."""
 
 import re
 
 from flask import Flask, request
-from werkzeug.exceptions import BadRequest, Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from config import OPEN, is_this_machine
 
@@ -15,6 +15,7 @@ NAME = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]*))(?::\d*)
 def init_app(app: Flask) -> None:
     """Refuse requests that name no host, or several; and in the open mode those of other sites and machines."""
     app.before_request(_require_one_host)
+    app.before_request(_require_one_slash)
     if app.config["AUTH_MODE"] == OPEN and not app.config["ALLOW_PUBLIC_OPEN"]:
         allowed = frozenset(name.lower() for name in (app.config["HOST"], *app.config["ALLOWED_HOSTS"]))
         app.before_request(lambda: _require_this_machine(allowed))
@@ -30,6 +31,12 @@ def _require_one_host() -> None:
     host = request.environ.get("HTTP_HOST", "")
     if "," in host or (not host and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
         raise BadRequest()
+
+
+def _require_one_slash() -> None:
+    """Raise `NotFound` where the path begins with `//`, which Werkzeug takes for `/`, and a proxy does not."""
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound()
 
 
 def _require_this_machine(allowed: frozenset[str]) -> None:

@@ -59,6 +59,7 @@ def test_trace_is_not_allowed(alice: Tasks) -> None:
     "path",
     [
         *("/nope", "/api", "/api/alice", "/api/alice/task", "/api/alice/tasks/x/y", "/health/x", "/%FF"),
+        *("//api/alice/tasks", "//metrics"),
         pytest.param("/%00", marks=refused_by_nginx),
     ],
 )
