@@ -27,8 +27,8 @@ PARTS = {
     "UNTIL": r"\d{8}(?:T\d{6}Z?)?",
 }
 NOTHING = r"(?!)"  # a pattern that matches no text
-# After 28 years, every date has been on every day of the week.
-FIRST_DAY, LAST_DAY = datetime(2001, 1, 1), datetime(2029, 1, 1)
+# Weekdays and leap years repeat after 28 years, and dateutil looks for dates up to the year 9999.
+FIRST_DAY = datetime(9971, 1, 1)
 
 
 @lru_cache(maxsize=1024)
@@ -61,7 +61,6 @@ def _comes_true(parts: dict[str, str]) -> bool:
         if until:
             datetime.strptime(until, "%Y%m%dT%H%M%S" if "T" in until else "%Y%m%d")
         every = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("INTERVAL", "UNTIL"))
-        dates = rrulestr(f"{every};UNTIL={LAST_DAY:%Y%m%d}", dtstart=FIRST_DAY)
-        return next(iter(dates), None) is not None
-    except ValueError:
+        return next(iter(rrulestr(every, dtstart=FIRST_DAY)), None) is not None
+    except (ValueError, OverflowError):
         return False
