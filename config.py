@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError, validate
 from marshmallow import ValidationError
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent
@@ -123,12 +123,16 @@ def _names_postgresql(url: str) -> None:
     """Refuse a URL that no psycopg2 can open; what is wrong is said without the URL, which may hold a password."""
     if not url:
         return
+    _has_no_outer_space(url)
     try:
-        driver = make_url(url).drivername
+        parts = make_url(url)
     except (ArgumentError, ValueError):
-        driver = "no URL"
-    if driver not in POSTGRESQL_DRIVERS:
+        parts = URL.create("no URL")
+    if parts.drivername not in POSTGRESQL_DRIVERS:
         raise ValidationError(f"must start with {' or '.join(f'{name}://' for name in POSTGRESQL_DRIVERS)}.")
+    # Otherwise the end of the password would be taken for the host, and be told in each message about it.
+    if "@" in f"{parts.host}{parts.database}":
+        raise ValidationError("an @ in the name of the user or in the password must be written as %40.")
 
 
 def _is_mode(mode: str) -> None:

@@ -3,5 +3,5 @@
 set -eu
 psql -v ON_ERROR_STOP=1 -v password="$TASKS_PASSWORD" -U "${POSTGRES_USER:-postgres}" <<'SQL'
 CREATE ROLE tasks LOGIN PASSWORD :'password';
-CREATE DATABASE tasks OWNER tasks;
+CREATE DATABASE tasks OWNER tasks ENCODING 'UTF8' TEMPLATE template0;
 SQL

@@ -1,6 +1,7 @@
 """The settings."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -70,6 +71,16 @@ def test_what_must_match_exactly_has_no_white_space_around_it(
         assert "example" not in str(caught.value)
     monkeypatch.setenv(name, value)
     assert value in vars(Config.from_environment()).values()
+
+
+@pytest.mark.parametrize("password", ["pass@word", "p@ss/word", "@"])
+def test_a_password_is_not_taken_for_a_host(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@db.example.com/tasks")
+    with pytest.raises(StartError, match=r"DATABASE_URL: an @ in .* must be written as %40") as caught:
+        Config.from_environment()
+    assert "word" not in str(caught.value).replace("the password", "")
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{quote(password, safe='')}@db.example.com/tasks")
+    assert Config.from_environment().DATABASE_URL
 
 
 @pytest.mark.parametrize("url", ["postgres", "sqlite://", "postgresql+psycopg://x/y", "://", "postgresql://h:port/x"])

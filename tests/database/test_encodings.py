@@ -1,5 +1,6 @@
 """Every character is kept: the session's encoding is ours, and a database that can't keep all of them is refused."""
 
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from app.database.embedded import ROLE, SUPERUSER, EmbeddedServer
 from tests.support.commands import command
 from tests.support.databases import connected, new_database
+from tests.support.project import ROOT
 from tests.support.service import Service, running
 
 TEXT = "Käse 🧀 \u4e2d\u6587 ł"
@@ -39,6 +41,11 @@ def test_a_database_of_another_encoding_is_refused_with_the_statement_that_mends
         made = sentence.partition("by: ")[2].replace("new_name", f"{name}_new OWNER {ROLE}")
         cursor.execute(made)
     assert command("db", "upgrade", DATABASE_URL=postgresql.url(database=f"{name}_new")).exit_code == 0
+
+
+def test_the_database_of_the_containers_is_made_in_utf8() -> None:
+    (statement,) = re.findall("CREATE DATABASE .*", (ROOT / "deploy" / "create-role.sh").read_text())
+    assert statement == "CREATE DATABASE tasks OWNER tasks ENCODING 'UTF8' TEMPLATE template0;"
 
 
 @pytest.mark.parametrize("of", ["DATABASE {name}", "ROLE tasks IN DATABASE {name}"])
