@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app.database.failures import stopping_at_errors
 from app.database.migrations import MIGRATIONS
 from app.database.ownership import owned_tables
-from app.database.timeouts import LOCK_TIMEOUT, STATEMENT_TIMEOUT, set_timeouts
+from app.database.timeouts import LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from app.extensions import db, migrate
 
 
@@ -24,8 +24,8 @@ def init_app(app: Flask) -> None:
 def set_role_timeouts() -> None:
     """Bound how long a statement of the role in use may take, and wait for a lock, in new sessions."""
     with stopping_at_errors(), db.engine.connect() as connection:
-        for statement in set_timeouts("CURRENT_USER"):
-            connection.execute(text(statement))
+        connection.execute(text(f"ALTER ROLE CURRENT_USER SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        connection.execute(text(f"ALTER ROLE CURRENT_USER SET lock_timeout = '{LOCK_TIMEOUT}'"))
     click.echo(f"A statement may take {STATEMENT_TIMEOUT}, and wait {LOCK_TIMEOUT} for a lock.")
 
 

@@ -21,10 +21,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
-from app.database.timeouts import set_timeouts
+from app.database.timeouts import OPTIONS
 from config import StartError
 
 logger = logging.getLogger("app.embedded")
@@ -43,9 +44,7 @@ SOCKET_DIRECTORY = re.compile(r"[\w./+-]{1,93}", re.ASCII)
 SOCKET_DIRECTORY_LINE = 4  # of `postmaster.pid`, counted from 0
 
 # What a new cluster gets before it is first started: an ordinary role and a database of its own.
-FIRST_STATEMENTS = "\n".join(
-    [f"CREATE ROLE {ROLE} LOGIN", *set_timeouts(ROLE), f"CREATE DATABASE {DATABASE} OWNER {ROLE}", ""]
-)
+FIRST_STATEMENTS = f"CREATE ROLE {ROLE} LOGIN;\nCREATE DATABASE {DATABASE} OWNER {ROLE};\n"
 
 
 class EmbeddedServer:
@@ -239,10 +238,10 @@ class EmbeddedServer:
 
 @cache
 def url_of_running(data: Path) -> str:
-    """Return the URL of the server in that directory, which runs until this process ends."""
+    """Return the URL of the server in that directory, which runs until this process ends, with timeouts in it."""
     server = EmbeddedServer(data)
     server.start()
-    return server.url()
+    return f"{server.url()}&options={quote(OPTIONS)}"
 
 
 def binaries(version: int) -> Path:

@@ -15,8 +15,8 @@ from app.extensions import db
 
 LIFETIME = "tasks.lifetime"  # the key in `app.extensions`
 POOL_TIMEOUT = 5  # seconds that a request waits for a connection of the pool
-# Parameters of libpq. Most of them bound a wait for a server that no longer answers. How long a statement may take is
-# set on the role (app/database/timeouts.py).
+# Parameters of libpq. Most of them bound a wait for a server that no longer answers; app/database/timeouts.py has the
+# bounds for statements.
 CONNECT_ARGUMENTS = {
     "application_name": "tasks-api",
     # Else a session inherits what is set for the database or the role. PgBouncer compares the spelling: with another

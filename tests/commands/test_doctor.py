@@ -23,8 +23,6 @@ def test_what_is_well_and_what_is_not(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "postgresql")
     server.start()
     url = server.url()
-    with connected(server.url(SUPERUSER)) as cursor:
-        cursor.execute("ALTER ROLE tasks RESET ALL")
     status, text = findings(DATABASE_URL=url)
     assert status == 1
     assert [line for line in text.splitlines() if line.startswith("✗")] == [
@@ -78,6 +76,7 @@ def test_the_key_set_is_fetched(app: Flask) -> None:
 
 
 def test_a_newer_migration_is_well_and_a_read_only_database_is_not(server: EmbeddedServer) -> None:
+    assert command("role-timeouts", DATABASE_URL=server.url()).exit_code == 0
     with connected(server.url()) as cursor:
         cursor.execute("UPDATE alembic_version SET version_num = '9999'")
     status, text = findings(DATABASE_URL=server.url())
@@ -109,4 +108,5 @@ def test_the_embedded_server_needs_no_cure(tmp_path: Path) -> None:
     assert flask("db", "upgrade", directory=directory).returncode == 0
     completed = flask("doctor", directory=directory)
     assert "✓ DATABASE_URL: database tasks on the embedded server" in completed.stdout
+    assert "✓ timeouts: statement 5s, lock 2s\n" in completed.stdout
     assert (completed.returncode, "✗" in completed.stdout) == (0, False), completed.stdout

@@ -9,10 +9,9 @@ import psutil
 import psycopg2
 import pytest
 
-from app.database.embedded import ROLE, SUPERUSER, EmbeddedServer
+from app.database.embedded import EmbeddedServer
 from config import StartError
 from tests.support.commands import flask
-from tests.support.databases import connected
 from tests.support.project import copy_of_the_project
 from tests.support.service import Service
 from tests.support.waiting import wait_for
@@ -110,16 +109,6 @@ def test_the_role_is_an_ordinary_one(tmp_path: Path) -> None:
         )
         assert cursor.fetchone() == ("tasks", False, False, False)
     connection.close()
-    server.stop()
-
-
-def test_the_statements_of_the_role_end_in_time(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path / "postgresql")
-    server.start()
-    for user, timeouts in ((ROLE, ("5s", "2s")), (SUPERUSER, ("0", "0"))):
-        with connected(server.url(user)) as cursor:
-            cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
-            assert cursor.fetchone() == timeouts
     server.stop()
 
 

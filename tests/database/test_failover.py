@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -97,7 +98,9 @@ def test_a_server_that_only_reads_is_not_asked_for_a_new_session_by_each_write(
 def test_no_connection_is_used_for_longer_than_the_setting_says(
     server: EmbeddedServer, name: Name, tmp_path: Path
 ) -> None:
-    with running(tmp_path / "log", DATABASE_URL=name.url, DATABASE_CONNECTION_MAX_AGE="2") as client:
+    # With one thread: another one would open its first connection after the change.
+    settings: dict[str, Any] = {"WEB_CONCURRENCY": "1", "THREADS": "1", "DATABASE_CONNECTION_MAX_AGE": "2"}
+    with running(tmp_path / "log", DATABASE_URL=name.url, **settings) as client:
         tasks = client.of("alice")
         task = tasks.create()
         with following(server, tmp_path) as copy:

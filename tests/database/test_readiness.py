@@ -106,7 +106,7 @@ def test_the_migrations_of_another_application_are_no_newer_ones(url: str) -> No
             StartError, match=r"at migration a1b2c3d4e5f6, but lacks a table of the service. Check DATABASE_URL"
         ):
             require_readiness()
-        assert_not_ready(app, "has no table `tasks`")
+        assert_not_ready(app, "lacks a table of the service")
 
 
 def test_what_is_unknown_is_none(url: str) -> None:

@@ -10,9 +10,11 @@ from uuid import uuid4
 import pytest
 
 from app.database.embedded import SUPERUSER
+from config import Config
 from tests.support.client import REQUESTS, Client
 from tests.support.databases import connected
 from tests.support.load import Load, load
+from tests.support.project import ROOT
 from tests.support.stack import MISSING, Stack
 from tests.support.statements import ALL
 from tests.support.waiting import wait_for
@@ -115,3 +117,9 @@ def test_sessions_of_the_pooler_that_began_read_only_are_replaced(stack: Stack, 
     superuser.execute("ALTER DATABASE tasks RESET default_transaction_read_only")
     wait_for(lambda: set(ask_at_once(stack.service.url())) <= {200, 201})
     wait_for(lambda: tasks.client.get("/health/ready").status_code == 200)
+
+
+def test_no_session_of_the_pooler_lives_longer_than_a_connection_of_the_service() -> None:
+    configuration = (ROOT / "deploy" / "pgbouncer.ini").read_text()
+    (lifetime,) = re.findall(r"^server_lifetime = (\d+)$", configuration, re.MULTILINE)
+    assert int(lifetime) <= Config().DATABASE_CONNECTION_MAX_AGE
