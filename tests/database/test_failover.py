@@ -2,14 +2,22 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 from uuid import uuid4
 
+import psycopg2
 import pytest
+from sqlalchemy import text
 
+from app import create_app
 from app.database.embedded import SUPERUSER, EmbeddedServer
+from app.database.engine import LIFETIME
+from app.database.lifetime import ENDS
+from app.extensions import db
+from config import Config
 from tests.support.client import Tasks
 from tests.support.databases import connected, following
 from tests.support.service import running
@@ -93,6 +101,26 @@ def test_a_server_that_only_reads_is_not_asked_for_a_new_session_by_each_write(
             for _ in range(100):
                 assert tasks.post({"title": "Buy milk"}).status_code == 503
             assert log.read_text().count("connection authorized") - before < 20
+
+
+def test_the_pool_gives_no_connection_that_is_over(postgresql: EmbeddedServer) -> None:
+    app = create_app(Config(DATABASE_URL=postgresql.url()))
+    lifetime = app.extensions[LIFETIME]
+
+    def ask_for_session() -> tuple[int, Any]:
+        with db.engine.connect() as connection:
+            return connection.execute(text("SELECT pg_backend_pid()")).scalar_one(), connection.connection.info
+
+    with app.app_context():
+        session, _ = ask_for_session()
+        assert ask_for_session()[0] == session
+        with closing(psycopg2.connect(postgresql.url())) as refused:
+            lifetime.end_all(refused)
+        second, info = ask_for_session()
+        assert second != session
+        info[ENDS] = 0
+        assert ask_for_session()[0] != second
+        db.engine.dispose()
 
 
 def test_no_connection_is_used_for_longer_than_the_setting_says(
