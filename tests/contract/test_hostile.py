@@ -177,7 +177,7 @@ def post(path: str, *headers: str, body: bytes) -> bytes:
         "Connection: close",
         *headers,
     ]
-    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 @never_passed_on
