@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from app.database.ownership import USER_ID_MAX
 from app.tasks.dates import is_day, normalize_date
@@ -118,7 +118,8 @@ def completed_field(about: str = "Whether it is done.", example: bool = True) ->
 
 def priority_field() -> Word:
     """Return the field for a priority."""
-    return Word(PRIORITIES, allow_none=True, metadata={"enum": [*PRIORITIES, None], "example": "high"})
+    about = {"description": "How important it is.", "example": "high"}
+    return Word(PRIORITIES, title="Priority", allow_none=True, metadata=about)
 
 
 def due_date_field() -> Parsed:
@@ -148,8 +149,8 @@ def recurrence_field() -> Parsed:
 
 def recurrence_from_field() -> Word:
     """Return the field that tells from where the next due date is counted."""
-    metadata = {"description": RECURRENCE_FROM, "enum": [*COUNTED_FROM], "example": COUNTED_FROM[0]}
-    return Word(COUNTED_FROM, metadata=metadata)
+    about = {"description": RECURRENCE_FROM, "example": COUNTED_FROM[0]}
+    return Word(COUNTED_FROM, title="RecurrenceFrom", metadata=about)
 
 
 class BasicNewTaskSchema(RequestSchema):
@@ -234,14 +235,12 @@ class TaskSchema(Schema):
         required=True,
         metadata={"description": "RFC 3339, in UTC; moves with every change.", "example": EXAMPLE["updated_at"]},
     )
-    priority = fields.String(allow_none=True, validate=validate.OneOf(PRIORITIES), metadata={"example": "high"})
+    priority = priority_field()
     due_date = fields.String(allow_none=True, metadata={"description": DUE_DATE, "example": "2026-03-01T09:00:00"})
     time_zone = fields.String(allow_none=True, metadata={"description": TIME_ZONE, "example": "Europe/Berlin"})
     tags = fields.List(fields.String(), metadata={"example": ["home"]})
     recurrence = fields.String(allow_none=True, metadata={"description": RECURRENCE, "example": "FREQ=WEEKLY"})
-    recurrence_from = fields.String(
-        validate=validate.OneOf(COUNTED_FROM), metadata={"description": RECURRENCE_FROM, "example": "due"}
-    )
+    recurrence_from = recurrence_from_field()
     completed_at = fields.DateTime(
         allow_none=True, metadata={"description": "When it was last completed.", "example": None}
     )

@@ -94,10 +94,11 @@ def trim(value: Any) -> Any:
 
 
 class Word(String):
-    """One of some words, in any letter case."""
+    """One of some words, in any letter case. In the OpenAPI document, words with a title are a schema of that name."""
 
-    def __init__(self, words: Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, words: Sequence[str], *, title: str | None = None, **kwargs: Any) -> None:
         self.words = words
+        self.title = title
         super().__init__(Length(), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:

@@ -9,9 +9,11 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import Schema
+from marshmallow.fields import Field
 
 from app.extensions import api
 from app.web.documented_errors import document_authentication, document_errors
+from app.web.fields import Word
 from config import OPEN, TITLE, VERSION
 
 DESCRIPTION = """\
@@ -55,7 +57,22 @@ def init_app(app: Flask) -> None:
 
 
 class _Converter(OpenAPIConverter):
-    """Add what only the schema as a whole can tell."""
+    """Add what only the schema as a whole can tell, and name the words that are used in several schemas."""
+
+    def field2property(self, field: Field[Any]) -> dict[str, Any]:
+        """Return the JSON Schema of a marshmallow field.
+
+        Without a name, generators of clients make a class of the same words for each schema that has them.
+        """
+        described: dict[str, Any] = super().field2property(field)
+        if not isinstance(field, Word) or not field.title:
+            return described
+        named = {"type": "string", "enum": [*field.words]}
+        if field.title not in self.spec.components.schemas:
+            self.spec.components.schema(field.title, named)
+        reference = {"$ref": f"#/components/schemas/{field.title}"}
+        about = {key: value for key, value in described.items() if key in {"description", "example"}}
+        return about | ({"anyOf": [reference, {"type": "null"}]} if field.allow_none else {"allOf": [reference]})
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """Return the JSON Schema of a marshmallow schema."""

@@ -67,10 +67,10 @@ def test_the_schemas_of_bodies_accept_what_the_service_accepts(document: dict[st
     schemas = document["components"]["schemas"]
     good: list[Any] = [{}, {"completed": True}, {"completed": False, "x": 1}]
     bad: list[Any] = [{"complete": True}, {"completed": None}, [], None]
-    completion = validator_for(schemas["Completion"])
+    completion = validator_for(resolve(document, schemas["Completion"]))
     assert all(completion.is_valid(body) for body in good)
     assert not any(completion.is_valid(body) for body in bad)
-    assert validator_for(schemas["NewTask"]).is_valid({"title": "a"})
+    assert validator_for(resolve(document, schemas["NewTask"])).is_valid({"title": "a"})
 
 
 def test_what_a_page_sends_when_it_is_tried_out_undoes_nothing(document: dict[str, Any]) -> None:
