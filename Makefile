@@ -5,6 +5,8 @@ BIN := .venv/bin/python -m
 INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
 GENERATORS := .generators
+# The tests over HTTP that also pass on gunicorn's own threads, and behind nginx.
+OVER_HTTP := tests/contract tests/telemetry/test_request_ids.py tests/web/test_document.py
 
 .PHONY: help run dev test test-gthread test-stack test-partitions test-clients test-faults bench bench-scale lint format clean
 .DEFAULT_GOAL := help
@@ -24,10 +26,10 @@ test: .venv/installed  ## Set everything up and run the tests.
 	@$(BIN) pytest $(ARGS)
 
 test-gthread: .venv/installed  ## Run the API's tests on gunicorn's own threads instead of Granian.
-	@$(BIN) pytest --worker-class gthread tests/contract $(ARGS)
+	@$(BIN) pytest --worker-class gthread $(OVER_HTTP) tests/server/test_hostile.py tests/web/test_paths.py $(ARGS)
 
 test-stack: .venv/installed  ## Run the API's tests through nginx, gunicorn, PgBouncer and PostgreSQL.
-	@$(BIN) pytest -m "not faults" --stack tests/contract tests/deploy $(ARGS)
+	@$(BIN) pytest -m "not faults" --stack $(OVER_HTTP) tests/deploy $(ARGS)
 
 test-partitions: .venv/installed  ## Run the API's tests on a table in hash partitions, as docs/scaling.md makes them.
 	@$(BIN) pytest -m "not faults" --partitions tests/contract tests/tasks $(ARGS)

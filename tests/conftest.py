@@ -78,13 +78,6 @@ def pytest_configure(config: pytest.Config) -> None:
     SETTINGS["WORKER_CLASS"] = config.getoption("--worker-class")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--stack"):
-        for item in items:
-            if marker := item.get_closest_marker("not_through_nginx"):
-                item.add_marker(pytest.mark.skip(reason=marker.args[0]))
-
-
 @pytest.fixture(scope="session")
 def worker_class(request: pytest.FixtureRequest) -> str:
     """The setting WORKER_CLASS of every service."""

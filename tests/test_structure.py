@@ -50,9 +50,6 @@ ONLY = {
 OUTSIDE = (
     "tests.support.client",
     "tests.support.faults",
-    "tests.support.marks",
-    "tests.support.openapi",
-    "tests.support.project",
     "tests.support.waiting",
 )
 

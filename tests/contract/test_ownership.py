@@ -11,7 +11,6 @@ from tests.support.faults import (
     fault,
     too_long,
 )
-from tests.support.marks import refused_by_nginx
 
 
 @pytest.mark.parametrize(
@@ -21,7 +20,6 @@ from tests.support.marks import refused_by_nginx
         "00000000-0000-0000-0000-000000000000",
         "1",
         "not-a-uuid",
-        pytest.param("%00", marks=refused_by_nginx),
         "%FF",
         "%0d%0a",
         "x" * 1000,
@@ -119,8 +117,6 @@ def test_user_ids_are_compared_to_the_letter(client: Client, alice: Tasks) -> No
     [
         ("x" * 256, too_long(255)),
         ("%F0%9F%92%A9" * 256, too_long(255)),
-        pytest.param("%00", CHARACTER, marks=refused_by_nginx),
-        pytest.param("alice%00", CHARACTER, marks=refused_by_nginx),
         ("%0d%0aSet-Cookie:x", CHARACTER),
         ("%1F", CHARACTER),
         ("%7F", CHARACTER),
