@@ -5,10 +5,11 @@ BIN := .venv/bin/python -m
 INSTALL := -m pip install --quiet --disable-pip-version-check -r
 PEERS := benchmarks/peers
 GENERATORS := .generators
+CONTRACT := .contract
 # The tests over HTTP that also pass on gunicorn's own threads, and behind nginx.
 OVER_HTTP := tests/contract tests/telemetry/test_request_ids.py tests/web/test_document.py
 
-.PHONY: help run dev test test-gthread test-stack test-partitions test-clients test-faults bench bench-scale lint format clean
+.PHONY: help run dev test test-gthread test-stack test-partitions test-clients test-faults contract bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -40,6 +41,10 @@ test-clients: .venv/installed $(GENERATORS)/.venv/installed $(GENERATORS)/node_m
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
 	@$(BIN) pytest -n 0 -s -m faults tests/deploy/test_faults.py $(ARGS)
 
+contract: $(CONTRACT)/.venv/installed  ## Prove the service at URL, with the tests of the contract; TOKEN_SECRET and PART=1 or 2 are optional.
+	@test -n "$(URL)" || { echo 'Name a service, as in: make contract URL=https://tasks.example.com'; exit 1; }
+	@$(CONTRACT)/.venv/bin/python -m pytest -c tests/contract/suite.ini --rootdir=. $(if $(PART),-m part$(PART)) tests/contract $(ARGS)
+
 bench: .venv/bench-installed $(PEERS)/.venv/installed $(PEERS)/fastify_pg/node_modules/installed  ## Measure the service beside others, with wrk; it takes most of an hour.
 	@$(BIN) benchmarks.comparison $(ARGS)
 
@@ -56,7 +61,7 @@ format: .venv/installed  ## Lay out the code, and mend what can be mended.
 	@$(BIN) ruff format .
 
 clean:  ## Remove what was installed. The data under instance/ stays.
-	rm -rf .venv $(GENERATORS) $(PEERS)/.venv $(PEERS)/fastify_pg/node_modules
+	rm -rf .venv $(GENERATORS) $(CONTRACT) $(PEERS)/.venv $(PEERS)/fastify_pg/node_modules
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -70,6 +75,12 @@ clean:  ## Remove what was installed. The data under instance/ stays.
 
 .venv/bench-installed: .venv/installed benchmarks/requirements.txt
 	@.venv/bin/python $(INSTALL) benchmarks/requirements.txt
+	@touch $@
+
+$(CONTRACT)/.venv/installed: tests/contract/requirements.txt
+	@echo 'Setting up .contract/.venv, which takes a few seconds the first time ...'
+	@$(PYTHON) -m venv $(CONTRACT)/.venv
+	@$(CONTRACT)/.venv/bin/python $(INSTALL) tests/contract/requirements.txt
 	@touch $@
 
 $(PEERS)/.venv/installed: .venv/installed $(PEERS)/requirements.txt

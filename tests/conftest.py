@@ -1,29 +1,25 @@
-"""What the tests share: a real PostgreSQL, a real gunicorn, and users that no other test has."""
+"""What the tests share: a real PostgreSQL, and a real gunicorn."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import flask_migrate
 import pytest
 from flask import Flask
-from hypothesis import settings
 
 from app import create_app
 from app.database.embedded import EmbeddedServer
 from app.extensions import db
 from config import GRANIAN, WORKER_CLASSES, Config
 from tests.support.authorization import Ask, asking
-from tests.support.client import Client, Tasks
+from tests.support.client import Client
 from tests.support.databases import migrate, new_database, partition
 from tests.support.issuer import SECRET
 from tests.support.project import SETTINGS
 from tests.support.service import running
 from tests.support.stack import Stack
 
-# A failure must come back in the next run; and a machine under load is no fault of the code.
-settings.register_profile("tasks", derandomize=True, deadline=None)
-settings.load_profile("tasks")
+pytest_plugins = ["tests.support.fixtures"]
 
 
 @pytest.fixture(scope="session")
@@ -97,18 +93,6 @@ def client(request: pytest.FixtureRequest, app: Flask, tmp_path_factory: pytest.
         yield client
 
 
-@pytest.fixture
-def alice(client: Client) -> Tasks:
-    """The tasks of a user whom no other test has."""
-    return client.of(f"alice-{uuid4()}")
-
-
-@pytest.fixture
-def bob(client: Client) -> Tasks:
-    """The tasks of another such user."""
-    return client.of(f"bob-{uuid4()}")
-
-
 @pytest.fixture(scope="module")
 def ask() -> Ask:
     """A function that sends a request to the application with a shared secret."""
@@ -117,7 +101,7 @@ def ask() -> Ask:
 
 @pytest.fixture(scope="module")
 def locked(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A real service in the mode of a shared secret."""
+    """A client of a real service in the mode of a shared secret, which sends no token by itself."""
     log = tmp_path_factory.mktemp("locked") / "log"
     settings = {"DATABASE_URL": app.config["DATABASE_URL"], "AUTH_MODE": "secret", "JWT_SECRET": SECRET}
     with running(log, **settings) as client:
@@ -126,3 +110,9 @@ def locked(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli
     assert "Authentication: tokens signed with the shared secret" in written
     assert SECRET not in written
     assert "eyJ" not in written
+
+
+@pytest.fixture(scope="session")
+def secret() -> str:
+    """The secret that signs tokens for `locked`."""
+    return SECRET

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.client import FIELDS, Client, Tasks
+from tests.support.client import FIELDS, Tasks
 
 FAR = "2999-01-31"  # after today, so the next date is counted from it
 
@@ -149,8 +149,7 @@ def test_however_many_requests_race_there_is_one_successor(alice: Tasks) -> None
     task = create(alice, recurrence="daily", due_date=FAR).json()
 
     def complete(_: int) -> int:
-        tasks = Client(alice.client.url).of(alice.user_id)
-        return tasks.complete(task["id"], json={"completed": True}).status_code
+        return alice.apart().complete(task["id"], json={"completed": True}).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(complete, range(8))) == {200}

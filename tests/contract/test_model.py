@@ -1,6 +1,7 @@
 """Any sequence of requests of two users, against a model that fits on one screen."""
 
 from typing import Any
+from uuid import uuid4
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,14 +21,12 @@ class TwoUsers(RuleBasedStateMachine):
     """The service keeps what a dictionary for each user keeps."""
 
     client: Client
-    runs = 0
 
     tasks = Bundle("tasks")
 
     def __init__(self) -> None:
         super().__init__()
-        type(self).runs += 1
-        self.users = {name: self.client.of(f"{name}-{id(type(self))}-{self.runs}") for name in ("alice", "bob")}
+        self.users = {name: self.client.of(f"{name}-{uuid4()}") for name in ("alice", "bob")}
         self.expected: dict[str, dict[str, dict[str, Any]]] = {"alice": {}, "bob": {}}
 
     @rule(target=tasks, owner=names, title=titles, rest=changes)

@@ -1,22 +1,17 @@
-"""Requests that race, over real HTTP, to a gunicorn with two workers."""
+"""Requests that race."""
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.client import Client, Tasks
+from tests.support.client import Tasks
 
 CLIENTS = 20
-
-
-def of_the_same_user(tasks: Tasks) -> Tasks:
-    """Return a client of its own for the same user: sessions are not for several threads."""
-    return Client(tasks.client.url).of(tasks.user_id)
 
 
 def test_a_hundred_concurrent_toggles_flip_a_hundred_times(alice: Tasks) -> None:
     task = alice.create()
 
     def toggle(times: int) -> list[tuple[str, bool]]:
-        mine = of_the_same_user(alice)
+        mine = alice.apart()
         answers = [mine.complete(task["id"]).json() for _ in range(times)]
         return [(answer["updated_at"], answer["completed"]) for answer in answers]
 
@@ -32,14 +27,14 @@ def test_concurrent_changes_of_different_fields_all_survive(alice: Tasks) -> Non
         task = alice.create()
         changes = ({"title": f"Title {number}"}, {"description": f"Description {number}"}, {"completed": True})
         with ThreadPoolExecutor(len(changes)) as pool:
-            list(pool.map(lambda change, task=task: of_the_same_user(alice).put(task["id"], change), changes))
+            list(pool.map(lambda change, task=task: alice.apart().put(task["id"], change), changes))
         changed = alice.get(task["id"]).json()
         assert {**task, **changes[0], **changes[1], **changes[2]} == {**changed, "updated_at": task["updated_at"]}
 
 
 def test_concurrent_creations_all_appear_in_order(alice: Tasks) -> None:
     def create(of: int) -> list[str]:
-        mine = of_the_same_user(alice)
+        mine = alice.apart()
         return [mine.create(f"{of}")["id"] for _ in range(10)]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -56,5 +51,5 @@ def test_concurrent_creations_all_appear_in_order(alice: Tasks) -> None:
 def test_of_concurrent_deletions_one_succeeds(alice: Tasks) -> None:
     task = alice.create()
     with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(lambda _: of_the_same_user(alice).delete(task["id"]).status_code, range(8)))
+        statuses = list(pool.map(lambda _: alice.apart().delete(task["id"]).status_code, range(8)))
     assert sorted(statuses) == [200] + [404] * 7

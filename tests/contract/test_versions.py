@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.client import Client, Tasks
+from tests.support.client import Tasks
 
 
 def send(tasks: Tasks, method: str, where: str = "", body: Any = None, **headers: str) -> requests.Response:
@@ -78,9 +78,7 @@ def test_of_changes_that_race_one_wins(alice: Tasks) -> None:
     where = "/" + alice.create()["id"]
 
     def change(number: int) -> int:
-        return send(
-            Client(alice.client.url).of(alice.user_id), "PUT", where, {"title": str(number)}, If_Match='"1"'
-        ).status_code
+        return send(alice.apart(), "PUT", where, {"title": str(number)}, If_Match='"1"').status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(change, range(8))) == [200] + [412] * 7
@@ -124,7 +122,7 @@ def test_changes_that_are_applied_in_turn_give_the_tasks(alice: Tasks, limit: in
 
 def test_no_change_is_skipped_while_others_write(alice: Tasks) -> None:
     def write(number: int) -> None:
-        tasks = Client(alice.client.url).of(alice.user_id)
+        tasks = alice.apart()
         for _ in range(10):
             task_id = tasks.create(str(number))["id"]
             tasks.complete(task_id)
@@ -201,7 +199,7 @@ def test_of_repeated_requests_that_race_one_acts(alice: Tasks) -> None:
     where = f"/{alice.create()['id']}/complete"
 
     def complete(_: int) -> bytes:
-        return send(Client(alice.client.url).of(alice.user_id), "PATCH", where, Idempotency_Key="k").content
+        return send(alice.apart(), "PATCH", where, Idempotency_Key="k").content
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(complete, range(8)))) == 1

@@ -1,23 +1,45 @@
 """A client that speaks HTTP to a service, and knows nothing else of it."""
 
+import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
+import jwt
 import requests
+from requests.auth import AuthBase
 
 from tests.support.waiting import DEADLINE
 
 FIELDS = {"id", "user_id", "title", "description", "completed", "created_at", "updated_at"}  # of a task
 
 
-class Client:
-    """A client of the service at that URL. It keeps its connections, and follows no redirects."""
+class Bearer(AuthBase):
+    """Sends a token with each request, signed with the secret for the user in the path."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, secret: str) -> None:
+        self.secret = secret
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        _, *segments = urlsplit(str(request.url)).path.split("/")
+        user_id = unquote(segments[1]) if segments[0] == "api" and len(segments) > 1 else "nobody"
+        token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 900}, self.secret, algorithm="HS256")
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+
+class Client:
+    """A client of the service at that URL. It keeps its connections, and follows no redirects.
+
+    With the secret of a service that asks for tokens, it acts for each user whom it names.
+    """
+
+    def __init__(self, url: str, secret: str | None = None) -> None:
         self.url = url
+        self.secret = secret
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.auth = Bearer(secret) if secret else None
 
     def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         return self.session.request(method, self.url + path, timeout=DEADLINE, allow_redirects=False, **kwargs)
@@ -37,6 +59,10 @@ class Tasks:
         self.client = client
         self.user_id = user_id
         self.path = f"/api/{quote(user_id, safe='')}/tasks"
+
+    def apart(self) -> "Tasks":
+        """Return the tasks of the same user over connections of their own: a session is not for several threads."""
+        return Client(self.client.url, self.client.secret).of(self.user_id)
 
     def list_tasks(self) -> requests.Response:
         return self.client.request("GET", self.path)

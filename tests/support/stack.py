@@ -2,6 +2,9 @@
 
 The files are those of `deploy/`; only addresses, paths and passwords are put in their places. nginx and PgBouncer are
 Debian's packages `nginx-light` and `pgbouncer`.
+
+`python -m tests.support.stack COMMAND…` runs a command with all of that around it: the service asks for tokens, and the
+variables `URL` and `TOKEN_SECRET` tell the command what `make contract` wants to know.
 """
 
 import os
@@ -11,8 +14,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +25,7 @@ from app.database.embedded import EmbeddedServer
 from tests.support.client import Client
 from tests.support.commands import command
 from tests.support.databases import migrate
+from tests.support.issuer import SECRET
 from tests.support.project import ROOT
 from tests.support.service import Service
 from tests.support.waiting import wait_for
@@ -137,3 +143,19 @@ class Stack:
                 process.send_signal(signal.SIGTERM if process is not self.pgbouncer else signal.SIGINT)
                 process.wait(60)
         self.postgresql.stop()
+
+
+def run_beside_a_stack(command: list[str]) -> int:
+    """Run a command while a stack serves, and return its exit status."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)  # PostgreSQL and PgBouncer are not root.
+        stack = Stack(Path(directory) / "stack", AUTH_MODE="secret", JWT_SECRET=SECRET)
+        try:
+            variables = {"URL": stack.client.url, "TOKEN_SECRET": SECRET}
+            return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
+        finally:
+            stack.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(run_beside_a_stack(sys.argv[1:]))

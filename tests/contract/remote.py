@@ -1,0 +1,43 @@
+"""A plugin for pytest: the service that `make contract` names, instead of one that is started for the tests.
+
+It runs somewhere at `URL`. Where it asks for tokens, `TOKEN_SECRET` is the secret that signs them.
+"""
+
+import os
+from uuid import uuid4
+
+import pytest
+import requests
+
+from tests.support.client import Client
+
+URL = os.environ["URL"].rstrip("/")
+TOKEN_SECRET = os.environ.get("TOKEN_SECRET") or None
+
+
+@pytest.fixture(scope="session")
+def client() -> Client:
+    """A client of the service."""
+    client = Client(URL, TOKEN_SECRET)
+    try:
+        answer = client.of(f"alice-{uuid4()}").list_tasks()
+    except requests.RequestException as error:
+        pytest.exit(f"Nothing answers at {URL}: {error}", returncode=2)
+    if answer.status_code in (401, 403):
+        missing = "it refuses those that TOKEN_SECRET signs" if TOKEN_SECRET else "name their secret as TOKEN_SECRET"
+        pytest.exit(f"{URL} asks for tokens, and {missing}: {answer.status_code} {answer.text}", returncode=2)
+    return client
+
+
+@pytest.fixture(scope="session")
+def locked() -> Client:
+    """A client of a service that asks for tokens, which sends none by itself."""
+    if TOKEN_SECRET is None:
+        pytest.skip("tokens are tested where TOKEN_SECRET signs them")
+    return Client(URL)
+
+
+@pytest.fixture(scope="session")
+def secret() -> str:
+    """The secret that signs tokens for `locked`."""
+    return str(TOKEN_SECRET)
