@@ -71,7 +71,6 @@ BAD_FIELDS: list[tuple[str, Any, dict[str, str]]] = [
 def test_a_bad_field_is_refused_when_creating(alice: Tasks, field: str, value: Any, what: dict[str, str]) -> None:
     response = alice.post({"title": "Buy milk", field: value})
     assert (response.status_code, response.json()) == (422, {"detail": [fault("body", field, **what)]})
-    assert response.headers["Content-Type"] == "application/json"
     assert alice.all() == []
 
 

@@ -13,11 +13,7 @@ def test_the_index_has_name_version_and_links_that_work(client: Client) -> None:
 
 
 def test_the_process_answers_and_the_database_is_ready(client: Client) -> None:
-    for path, body in (
-        ("/health", {"status": "ok"}),
-        ("/health/ready", {"status": "ready", "row_security": "enforced"}),
-    ):
+    for path, status in (("/health", "ok"), ("/health/ready", "ready")):
         for variant in (path, f"{path}/"):
             response = client.get(variant)
-            assert (response.status_code, response.json()) == (200, body)
-            assert response.headers["Content-Type"] == "application/json"
+            assert (response.status_code, response.json()["status"]) == (200, status)

@@ -1,8 +1,10 @@
 """Paths and methods: which there are, and what is answered where there are none."""
 
+import re
+
 import pytest
 
-from tests.support.client import Client, Tasks
+from tests.support.client import Client, Tasks, is_json
 
 
 def test_a_trailing_slash_means_the_same_thing(alice: Tasks) -> None:
@@ -24,8 +26,8 @@ def test_head_is_get_without_the_body(alice: Tasks) -> None:
     for path in (alice.path, f"{alice.path}/{task['id']}"):
         got, head = alice.client.get(path), alice.client.request("HEAD", path)
         assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["Content-Length"] == str(len(got.content))
-        assert head.headers["Content-Type"] == "application/json"
+        assert head.headers.get("Content-Length") in (None, got.headers.get("Content-Length"))
+        assert head.headers["Content-Type"] == got.headers["Content-Type"]
 
 
 @pytest.mark.parametrize(
@@ -40,11 +42,11 @@ def test_other_methods_are_not_allowed(alice: Tasks, path: str, allowed: set[str
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"} - allowed:
         response = alice.client.request(method, alice.path + path)
         assert response.status_code == 405
-        assert set(response.headers["Allow"].split(", ")) == allowed
-        assert method == "HEAD" or response.content == b'{"detail":"Method Not Allowed"}'
+        assert {*re.split(", *", response.headers["Allow"])} == allowed
+        assert method == "HEAD" or response.json() == {"detail": "Method Not Allowed"}
     options = alice.client.request("OPTIONS", alice.path + path)
-    assert (options.status_code, options.content) == (200, b"")
-    assert set(options.headers["Allow"].split(", ")) == allowed
+    assert (options.status_code, options.content) in ((200, b""), (204, b""))
+    assert {*re.split(", *", options.headers["Allow"])} == allowed
 
 
 @pytest.mark.parametrize(
@@ -53,5 +55,5 @@ def test_other_methods_are_not_allowed(alice: Tasks, path: str, allowed: set[str
 )
 def test_an_unknown_route_is_not_found_in_json(client: Client, path: str) -> None:
     response = client.get(path)
-    assert (response.status_code, response.content) == (404, b'{"detail":"Not Found"}')
-    assert response.headers["Content-Type"] == "application/json"
+    assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
+    assert is_json(response)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.support.client import FIELDS, Tasks
+from tests.support.client import FIELDS, Tasks, is_json
 from tests.support.faults import (
     MISSING,
     NOT_A_BOOLEAN,
@@ -27,8 +27,8 @@ def time(text: str) -> datetime:
 
 def test_the_list_of_a_new_user_is_empty(alice: Tasks) -> None:
     response = alice.list_tasks()
-    assert (response.status_code, response.content) == (200, b"[]")
-    assert response.headers["Content-Type"] == "application/json"
+    assert (response.status_code, response.json()) == (200, [])
+    assert is_json(response)
 
 
 def test_a_new_task_has_the_seven_fields_and_a_location(alice: Tasks) -> None:
@@ -36,7 +36,7 @@ def test_a_new_task_has_the_seven_fields_and_a_location(alice: Tasks) -> None:
     response = alice.post({"title": "Buy milk"})
     task = response.json()
     assert response.status_code == 201
-    assert response.headers["Content-Type"] == "application/json"
+    assert is_json(response)
     assert response.headers["Location"] == f"/api/{alice.user_id}/tasks/{task['id']}"
     assert set(task) == FIELDS
     assert UUID(task["id"]).version == 7
@@ -150,4 +150,4 @@ def test_a_deleted_task_is_gone_for_good(alice: Tasks) -> None:
     assert (response.status_code, response.json()) == (200, {"message": "Task deleted successfully"})
     assert alice.all() == [other]
     for again in (alice.get(task["id"]), alice.delete(task["id"]), alice.patch(task["id"], {})):
-        assert (again.status_code, again.content) == (404, NOT_FOUND)
+        assert (again.status_code, again.json()) == (404, NOT_FOUND)

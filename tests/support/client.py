@@ -100,6 +100,11 @@ class Tasks:
         return tasks
 
 
+def is_json(response: requests.Response) -> bool:
+    """Tell whether an answer says that it is JSON."""
+    return response.headers.get("Content-Type", "").partition(";")[0] == "application/json"
+
+
 # Each kind of request once, of a user about a task.
 REQUESTS: dict[str, Callable[[Tasks, str], Any]] = {
     "list": lambda tasks, task_id: tasks.list_tasks(),

@@ -9,7 +9,7 @@ NOT_A_BOOLEAN = {"msg": "value is not a valid boolean", "type": "value_error.str
 NOT_AN_OBJECT = {"msg": "value is not a valid dict", "type": "type_error.dict"}
 CHARACTER = {"msg": "string contains a character that is not allowed", "type": "value_error.str.character"}
 EMPTY = {"msg": "ensure this value has at least 1 characters", "type": "value_error.any_str.min_length"}
-NOT_FOUND = b'{"detail":"Task not found"}'
+NOT_FOUND = {"detail": "Task not found"}
 
 
 def too_long(limit: int) -> dict[str, str]:

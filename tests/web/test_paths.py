@@ -23,7 +23,7 @@ def test_an_unknown_path_is_not_found_in_json(client: Client, path: str) -> None
 
 def test_nul_is_no_id(alice: Tasks) -> None:
     for response in (alice.get("%00"), alice.put("%00", {}), alice.complete("%00"), alice.delete("%00")):
-        assert (response.status_code, response.content) == (404, NOT_FOUND)
+        assert (response.status_code, response.json()) == (404, NOT_FOUND)
 
 
 @pytest.mark.parametrize("segment", ["%00", "alice%00"])
