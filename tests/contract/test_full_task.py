@@ -7,6 +7,9 @@ import pytest
 import requests
 
 from tests.support.client import FIELDS, Tasks
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part2
 
 FAR = "2999-01-31"  # after today, so the next date is counted from it
 
@@ -23,6 +26,7 @@ def all_of(tasks: Tasks) -> Any:
     return tasks.client.request("GET", f"{tasks.path}?view=full").json()
 
 
+@promise("docs/full-task.md#the-full-task", "A client asks for it with `?view=full` on any request that carries tasks")
 def test_a_task_has_all_fields_in_the_full_view_only(alice: Tasks) -> None:
     task = create(alice).json()
     assert {name: task[name] for name in task if name not in FIELDS} == {
@@ -39,6 +43,10 @@ def test_a_task_has_all_fields_in_the_full_view_only(alice: Tasks) -> None:
     assert [set(each) for each in alice.all()] == [FIELDS]
 
 
+@promise(
+    "docs/full-task.md#the-full-task",
+    "In the basic view, these fields are ignored in a body and absent in an answer.",
+)
 def test_the_basic_view_never_sets_what_it_does_not_show(alice: Tasks) -> None:
     task = alice.create(priority=5, tags="no list", due_date="never")
     put(alice, task["id"], priority="low", due_date=FAR)
@@ -47,6 +55,7 @@ def test_the_basic_view_never_sets_what_it_does_not_show(alice: Tasks) -> None:
     assert (full["title"], full["priority"], full["due_date"], full["tags"]) == ("b", "low", FAR, [])
 
 
+@promise("docs/full-task.md#due-dates", "sent | kept as")
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
@@ -71,6 +80,7 @@ def test_what_is_sent_is_kept_in_one_form(alice: Tasks, sent: dict[str, Any], ke
     assert {name: task[name] for name in kept} == kept
 
 
+@promise("docs/api.md#faults", "`type` and `msg` are always one of these pairs")
 @pytest.mark.parametrize(
     ("sent", "name", "kind"),
     [
@@ -102,6 +112,10 @@ def test_what_is_wrong_is_named(alice: Tasks, sent: dict[str, Any], name: str, k
     assert alice.all() == []
 
 
+@promise(
+    "docs/full-task.md#the-full-task",
+    "Taking the due date from a task with a rule or a zone is 422 with `value_error.conflict`, and changes nothing.",
+)
 def test_what_a_rule_needs_is_not_taken_from_it(alice: Tasks) -> None:
     task = create(alice, recurrence="daily", due_date=f"{FAR}T09:00", time_zone="Europe/Berlin").json()
     for body in ({"due_date": None}, {"due_date": None, "time_zone": None}, {"due_date": FAR}):
@@ -112,6 +126,10 @@ def test_what_a_rule_needs_is_not_taken_from_it(alice: Tasks) -> None:
     assert put(alice, task["id"], due_date=None, time_zone=None, recurrence=None).status_code == 200
 
 
+@promise(
+    "docs/full-task.md#the-full-task",
+    "when the task was last completed; completing it again keeps it, reopening clears it",
+)
 def test_when_it_was_completed_is_kept_until_it_is_reopened(alice: Tasks) -> None:
     task_id = alice.create()["id"]
     alice.complete(task_id)
@@ -123,6 +141,11 @@ def test_when_it_was_completed_is_kept_until_it_is_reopened(alice: Tasks) -> Non
     assert all_of(alice)[0]["completed_at"] is None
 
 
+@promise(
+    "docs/full-task.md#recurrence",
+    "Completing a task with a rule creates the next one in the same transaction, with the same title, description, "
+    "priority, tags, zone and rule.",
+)
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -145,6 +168,7 @@ def test_a_completed_task_has_one_successor(alice: Tasks, fields: dict[str, Any]
         assert each["recurrence"] == task["recurrence"]
 
 
+@promise("docs/full-task.md#recurrence", "However many requests race or repeat, one occurrence has one successor.")
 def test_however_many_requests_race_there_is_one_successor(alice: Tasks) -> None:
     task = create(alice, recurrence="daily", due_date=FAR).json()
 
@@ -156,6 +180,7 @@ def test_however_many_requests_race_there_is_one_successor(alice: Tasks) -> None
     assert len(alice.all()) == 2
 
 
+@promise("docs/full-task.md#recurrence", "A task that is created completed has no successor.")
 def test_a_task_that_is_created_completed_has_no_successor(alice: Tasks) -> None:
     create(alice, recurrence="daily", due_date=FAR, completed=True)
     assert len(alice.all()) == 1

@@ -1,8 +1,14 @@
 """What the service says of itself."""
 
+import pytest
+
 from tests.support.client import Client
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 
+@promise("docs/api.md#the-service-itself", "name, version, and links to the routes below")
 def test_the_index_has_name_version_and_links_that_work(client: Client) -> None:
     response = client.get("/")
     index = response.json()
@@ -12,6 +18,7 @@ def test_the_index_has_name_version_and_links_that_work(client: Client) -> None:
         assert client.get(link).status_code == 200
 
 
+@promise("docs/api.md#the-service-itself", "tells that the process answers; never uses the database")
 def test_the_process_answers_and_the_database_is_ready(client: Client) -> None:
     for path, status in (("/health", "ok"), ("/health/ready", "ready")):
         for variant in (path, f"{path}/"):

@@ -7,6 +7,9 @@ import pytest
 
 from tests.support.client import Tasks
 from tests.support.faults import NOT_A_STRING, NOT_AN_OBJECT, fault
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 JSON = {"Content-Type": "application/json"}
 INVALID_JSON = fault("body", msg="invalid JSON", type="value_error.jsondecode")
@@ -48,6 +51,10 @@ NOT_JSON = {
 }
 
 
+@promise(
+    "docs/api.md#faults",
+    "the body is not JSON, or is empty where one is required | `value_error.jsondecode` | `invalid JSON`",
+)
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON)
 def test_what_is_not_json_is_refused(alice: Tasks, body: bytes) -> None:
     task = alice.create()
@@ -60,6 +67,7 @@ def test_what_is_not_json_is_refused(alice: Tasks, body: bytes) -> None:
     assert alice.all() == [task]
 
 
+@promise("docs/api.md#faults", "the body is not an object | `type_error.dict` | `value is not a valid dict`")
 @pytest.mark.parametrize("value", [[], [{"title": "a"}], "title", 5, 1.5, True, None])
 def test_a_body_that_is_no_object_is_refused(alice: Tasks, value: Any) -> None:
     task = alice.create()
@@ -69,6 +77,7 @@ def test_a_body_that_is_no_object_is_refused(alice: Tasks, value: Any) -> None:
     assert alice.all() == [task]
 
 
+@promise("docs/api.md#what-a-client-may-send", "A body is JSON (RFC 8259) in UTF-8.")
 def test_numbers_may_have_any_size(alice: Tasks) -> None:
     for number in (b"9" * 5000, b"-1e999999", b"1." + b"3" * 5000):
         refused = alice.client.request("POST", alice.path, data=b'{"title": %b}' % number, headers=JSON)
@@ -77,18 +86,24 @@ def test_numbers_may_have_any_size(alice: Tasks) -> None:
         assert ignored.status_code == 201
 
 
+@promise("docs/api.md#what-a-client-may-send", "Of duplicate names in one object, the last one counts.")
 def test_of_duplicate_keys_the_last_one_wins(alice: Tasks) -> None:
     body = b'{"title": 5, "title": "first", "title": "last"}'
     response = alice.client.request("POST", alice.path, data=body, headers=JSON)
     assert (response.status_code, response.json()["title"]) == (201, "last")
 
 
+@promise("docs/api.md#what-a-client-may-send", "A body is JSON (RFC 8259) in UTF-8.")
 def test_escapes_are_what_they_stand_for(alice: Tasks) -> None:
     body = rb'{"\u0074itle": "\ud83d\udca9 \u00e9 \u2028 \"\/"}'
     response = alice.client.request("POST", alice.path, data=body, headers=JSON)
     assert response.json()["title"] == '\N{PILE OF POO} é \u2028 "/'
 
 
+@promise(
+    "docs/api.md#what-a-client-may-send",
+    "Its `Content-Type` is `application/json`, with or without `charset=utf-8`.",
+)
 @pytest.mark.parametrize(
     ("content_type", "status"),
     [
@@ -128,6 +143,7 @@ def in_chunks(body: bytes) -> Any:
     yield from (body[start : start + 1000] for start in range(0, len(body), 1000))
 
 
+@promise("docs/api.md#what-a-client-may-send", "It has at most 64 KiB")
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_may_be_64_kib_and_no_larger(alice: Tasks, chunked: bool) -> None:
     for size, status in ((LIMIT, 201), (LIMIT + 1, 413), (LIMIT + 1024, 413), (1024 * 1024, 413)):

@@ -9,6 +9,9 @@ import pytest
 import requests
 
 from tests.support.client import Tasks
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part2
 
 
 def ask(tasks: Tasks, query: str) -> requests.Response:
@@ -38,6 +41,7 @@ def some(alice: Tasks) -> Tasks:
     return alice
 
 
+@promise("docs/api.md#asking-the-list", "`GET /api/{user_id}/tasks` takes these parameters.")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -75,6 +79,7 @@ def test_a_list_is_filtered_and_sorted(some: Tasks, query: str, expected: str) -
     )
 
 
+@promise("docs/api.md#asking-the-list", "a bad value is a [fault](#faults)")
 @pytest.mark.parametrize(
     ("query", "name", "kind"),
     [
@@ -113,6 +118,10 @@ def walk(tasks: Tasks, query: str) -> Any:
         assert answer.status_code == 200, answer.text
 
 
+@promise(
+    "docs/api.md#asking-the-list",
+    '`Link: <…>; rel="next"` (RFC 8288) is a reference to the next part, with all other parameters.',
+)
 @pytest.mark.parametrize("key", ["created_at", "updated_at", "title", "due_date", "priority", "completed_at"])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_a_walk_shows_each_task_once_in_the_order_of_the_whole(some: Tasks, key: str, order: str) -> None:
@@ -122,6 +131,11 @@ def test_a_walk_shows_each_task_once_in_the_order_of_the_whole(some: Tasks, key:
     assert list(chain.from_iterable(pages)) == titles(some, query)
 
 
+@promise(
+    "docs/api.md#asking-the-list",
+    "Tasks that change, come or go meanwhile never make such a walk leave out, or repeat, a task that stayed where "
+    "it was.",
+)
 def test_a_walk_misses_nothing_while_tasks_come_and_go(alice: Tasks) -> None:
     tasks = [alice.create(f"{number:02}") for number in range(10)]
     pages = walk(alice, "sort_by=title&limit=3")
@@ -132,6 +146,10 @@ def test_a_walk_misses_nothing_while_tasks_come_and_go(alice: Tasks) -> None:
     assert seen == [f"{number:02}" for number in range(10)]
 
 
+@promise(
+    "docs/api.md#faults",
+    "a cursor, or a token, that the service did not make for this request | `value_error.cursor` | `invalid cursor`",
+)
 def test_a_cursor_is_good_for_its_user_and_its_filters_only(alice: Tasks, bob: Tasks) -> None:
     for tasks in (alice, bob):
         for title in "ab":
@@ -144,6 +162,7 @@ def test_a_cursor_is_good_for_its_user_and_its_filters_only(alice: Tasks, bob: T
     assert ask(alice, f"cursor={cursor[1][:-1]}").status_code == 422
 
 
+@promise("docs/api.md#headers", "with a list: how many tasks match its filters")
 def test_head_tells_the_number_and_the_next_page(alice: Tasks) -> None:
     for title in "ab":
         alice.create(title)
@@ -152,6 +171,7 @@ def test_head_tells_the_number_and_the_next_page(alice: Tasks) -> None:
     assert 'rel="next"' in answer.headers["Link"]
 
 
+@promise("docs/api.md#the-task", "when it was last changed")
 def test_times_are_in_the_order_of_the_changes(alice: Tasks) -> None:
     tasks = [alice.create(title) for title in "abc"]
     alice.put(tasks[0]["id"], {"title": "a again"})

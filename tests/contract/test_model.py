@@ -3,11 +3,15 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from tests.support.client import Client
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 # What can be stored, and JSON can say: no NUL, no surrogates. Whether the others are white space, languages disagree.
 text = st.text(st.characters(exclude_characters="\0\x1c\x1d\x1e\x1f\ufeff", exclude_categories=["Cs"]))
@@ -89,6 +93,7 @@ class TwoUsers(RuleBasedStateMachine):
             assert self.users[name].all() == list(expected.values())
 
 
+@promise("docs/api.md#ownership", "Every request is about the tasks of the one user in its path.")
 def test_the_service_behaves_as_the_model(client: Client) -> None:
     machine = type("TwoUsersHere", (TwoUsers,), {"client": client})
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30))

@@ -11,8 +11,12 @@ from tests.support.faults import (
     fault,
     too_long,
 )
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 
+@promise("docs/api.md#paths-and-methods", "A text that is no UUID is simply the id of no task: 404.")
 @pytest.mark.parametrize(
     "task_id",
     [
@@ -43,6 +47,11 @@ def test_an_id_that_no_task_has_is_not_found_by_every_method(alice: Tasks, task_
         assert is_json(response)
 
 
+@promise(
+    "docs/api.md#ownership",
+    "A task of another user is answered exactly like a task that does not exist: 404 with the same bytes, for "
+    "every method.",
+)
 def test_a_task_of_another_user_looks_like_no_task_at_all(alice: Tasks, bob: Tasks) -> None:
     task = alice.create(description="Secret")
 
@@ -68,6 +77,10 @@ def test_a_task_of_another_user_looks_like_no_task_at_all(alice: Tasks, bob: Tas
     assert bob.all() == []
 
 
+@promise(
+    "docs/api.md#paths-and-methods",
+    "characters without `/` and control characters, percent-encoded where a URL needs it.",
+)
 @pytest.mark.parametrize(
     "form",
     [
@@ -94,6 +107,7 @@ def test_any_user_id_has_tasks_of_its_own(client: Client, form: str) -> None:
     assert tasks.all() == [task]
 
 
+@promise("docs/api.md#paths-and-methods", "characters without `/` and control characters")
 def test_a_user_id_may_be_short_or_a_word_of_ours(client: Client) -> None:
     for user_id in ("a", "tasks"):
         response = client.of(user_id).list_tasks()
@@ -101,6 +115,7 @@ def test_a_user_id_may_be_short_or_a_word_of_ours(client: Client) -> None:
         assert all(task["user_id"] == user_id for task in response.json())
 
 
+@promise("docs/api.md#ownership", "Every request is about the tasks of the one user in its path.")
 def test_user_ids_are_compared_to_the_letter(client: Client, alice: Tasks) -> None:
     task = alice.create()
     for other in (alice.user_id.upper(), alice.user_id + " ", alice.user_id + "%", alice.user_id[:-1] + "_"):
@@ -108,6 +123,11 @@ def test_user_ids_are_compared_to_the_letter(client: Client, alice: Tasks) -> No
         assert client.of(other).all() == []
 
 
+@promise(
+    "docs/api.md#faults",
+    "a control character in `user_id` | `value_error.str.character` | `string contains a character that is not "
+    "allowed`",
+)
 @pytest.mark.parametrize(
     ("segment", "what"),
     [
@@ -135,6 +155,7 @@ def test_a_bad_user_id_is_refused_by_every_method(client: Client, segment: str, 
         assert (response.status_code, response.json()) == (422, {"detail": [fault("path", "user_id", **what)]})
 
 
+@promise("docs/api.md#paths-and-methods", "characters without `/` and control characters")
 @pytest.mark.parametrize("path", ["/api/a%2Fb/tasks", "/api//tasks", "/api/tasks", "/api/a/b/tasks", "/api/a/tasks//"])
 def test_a_user_id_has_no_slash_and_is_not_empty(client: Client, path: str) -> None:
     response = client.get(path)

@@ -2,11 +2,20 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.support.client import Tasks
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 CLIENTS = 20
 
 
+@promise(
+    "docs/api.md#promises",
+    "Requests that race lose no update: *n* concurrent toggles of one task toggle it *n* times.",
+)
 def test_a_hundred_concurrent_toggles_flip_a_hundred_times(alice: Tasks) -> None:
     task = alice.create()
 
@@ -22,6 +31,7 @@ def test_a_hundred_concurrent_toggles_flip_a_hundred_times(alice: Tasks) -> None
     assert alice.get(task["id"]).json()["completed"] is False
 
 
+@promise("docs/api.md#promises", "Requests that race lose no update")
 def test_concurrent_changes_of_different_fields_all_survive(alice: Tasks) -> None:
     for number in range(10):
         task = alice.create()
@@ -32,6 +42,7 @@ def test_concurrent_changes_of_different_fields_all_survive(alice: Tasks) -> Non
         assert {**task, **changes[0], **changes[1], **changes[2]} == {**changed, "updated_at": task["updated_at"]}
 
 
+@promise("docs/api.md#promises", "A list is in the order of creation, and this order is stable.")
 def test_concurrent_creations_all_appear_in_order(alice: Tasks) -> None:
     def create(of: int) -> list[str]:
         mine = alice.apart()
@@ -48,6 +59,7 @@ def test_concurrent_creations_all_appear_in_order(alice: Tasks) -> None:
     assert alice.all() == listed
 
 
+@promise("docs/api.md#promises", "Requests that race lose no update")
 def test_of_concurrent_deletions_one_succeeds(alice: Tasks) -> None:
     task = alice.create()
     with ThreadPoolExecutor(8) as pool:

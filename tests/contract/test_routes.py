@@ -5,8 +5,12 @@ import re
 import pytest
 
 from tests.support.client import Client, Tasks, is_json
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 
+@promise("docs/api.md#paths-and-methods", "A slash at the end of a path is accepted and changes nothing.")
 def test_a_trailing_slash_means_the_same_thing(alice: Tasks) -> None:
     slashed = f"{alice.path}/"
     created = alice.client.request("POST", slashed, json={"title": "Buy milk"})
@@ -21,6 +25,7 @@ def test_a_trailing_slash_means_the_same_thing(alice: Tasks) -> None:
     assert alice.client.request("DELETE", f"{slashed}{task['id']}/").status_code == 200
 
 
+@promise("docs/api.md#paths-and-methods", "`HEAD` works wherever `GET` does.")
 def test_head_is_get_without_the_body(alice: Tasks) -> None:
     task = alice.create()
     for path in (alice.path, f"{alice.path}/{task['id']}"):
@@ -30,6 +35,7 @@ def test_head_is_get_without_the_body(alice: Tasks) -> None:
         assert head.headers["Content-Type"] == got.headers["Content-Type"]
 
 
+@promise("docs/api.md#errors", 'the path has no such method; `Allow` names those it has | `"Method Not Allowed"`')
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
@@ -49,6 +55,7 @@ def test_other_methods_are_not_allowed(alice: Tasks, path: str, allowed: set[str
     assert {*re.split(", *", options.headers["Allow"])} == allowed
 
 
+@promise("docs/api.md#errors", "Every error, of every route, is JSON with the one member `detail`.")
 @pytest.mark.parametrize(
     "path",
     ["/nope", "/api", "/api/alice", "/api/alice/task", "/api/alice/tasks/x/y", "/health/x", "/%FF"],

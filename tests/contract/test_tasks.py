@@ -16,6 +16,9 @@ from tests.support.faults import (
     NULL,
     fault,
 )
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part1
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -25,12 +28,18 @@ def time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@promise("docs/api.md#resources", "200, a JSON array, `[]` when there is no task")
 def test_the_list_of_a_new_user_is_empty(alice: Tasks) -> None:
     response = alice.list_tasks()
     assert (response.status_code, response.json()) == (200, [])
     assert is_json(response)
 
 
+@promise(
+    "docs/api.md#the-task",
+    "An answer that carries a task has exactly these seven fields, unless the client asks for the [full "
+    "view](full-task.md).",
+)
 def test_a_new_task_has_the_seven_fields_and_a_location(alice: Tasks) -> None:
     before = datetime.now(UTC)
     response = alice.post({"title": "Buy milk"})
@@ -46,6 +55,7 @@ def test_a_new_task_has_the_seven_fields_and_a_location(alice: Tasks) -> None:
     assert abs((time(task["created_at"]) - before).total_seconds()) < 60
 
 
+@promise("docs/api.md#promises", "A 2xx answer to a write means that the write is committed.")
 def test_what_was_created_is_read_and_listed_alike(alice: Tasks) -> None:
     sent = {"title": "Buy milk", "description": "Two litres", "completed": True}
     task = alice.post(sent).json()
@@ -54,6 +64,7 @@ def test_what_was_created_is_read_and_listed_alike(alice: Tasks) -> None:
     assert alice.list_tasks().json() == [task]
 
 
+@promise("docs/api.md#resources", "lists all tasks of the user, oldest first")
 def test_the_list_has_every_task_oldest_first(alice: Tasks) -> None:
     created = [alice.create(f"Task {number}") for number in range(30)]
     alice.put(created[3]["id"], {"title": "Changed"})
@@ -62,6 +73,7 @@ def test_the_list_has_every_task_oldest_first(alice: Tasks) -> None:
     assert [task["created_at"] for task in listed] == sorted(task["created_at"] for task in created)
 
 
+@promise("docs/api.md#what-a-client-may-send", "A field that is absent stays as it is.")
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_a_change_leaves_what_is_absent(alice: Tasks, method: str) -> None:
     change = getattr(alice, method)
@@ -74,6 +86,7 @@ def test_a_change_leaves_what_is_absent(alice: Tasks, method: str) -> None:
     assert alice.get(task["id"]).json() == again
 
 
+@promise("docs/api.md#what-a-client-may-send", '`"description": null` removes the description')
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_null_clears_a_description(alice: Tasks, method: str) -> None:
     task = alice.create(description="Two litres")
@@ -81,6 +94,7 @@ def test_null_clears_a_description(alice: Tasks, method: str) -> None:
     assert alice.get(task["id"]).json()["description"] is None
 
 
+@promise("docs/api.md#what-a-client-may-send", "`{}` changes nothing, not even `updated_at`.")
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_an_empty_change_changes_nothing(alice: Tasks, method: str) -> None:
     task = alice.create()
@@ -88,6 +102,7 @@ def test_an_empty_change_changes_nothing(alice: Tasks, method: str) -> None:
     assert (response.status_code, response.json()) == (200, task)
 
 
+@promise("docs/api.md#promises", "An answer in the 4xx range means that nothing was changed.")
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_a_bad_change_changes_nothing(alice: Tasks, method: str) -> None:
     task = alice.create()
@@ -97,6 +112,7 @@ def test_a_bad_change_changes_nothing(alice: Tasks, method: str) -> None:
     assert alice.get(task["id"]).json() == task
 
 
+@promise("docs/api.md#resources", "without a body, or with `{}`, toggles `completed`")
 def test_completing_flips_without_a_body_or_with_an_empty_one(alice: Tasks) -> None:
     task = alice.create()
     for expected, body in ((True, None), (False, {}), (True, {}), (False, None)):
@@ -108,6 +124,7 @@ def test_completing_flips_without_a_body_or_with_an_empty_one(alice: Tasks) -> N
         assert alice.get(task["id"]).json() == task
 
 
+@promise("docs/api.md#resources", "without a body, or with `{}`, toggles `completed`")
 def test_completing_without_a_body_may_have_any_content_type(alice: Tasks) -> None:
     task = alice.create()
     for number, content_type in enumerate(("application/json", "text/plain", "")):
@@ -115,6 +132,7 @@ def test_completing_without_a_body_may_have_any_content_type(alice: Tasks) -> No
         assert (response.status_code, response.json()["completed"]) == (200, number % 2 == 0)
 
 
+@promise("docs/api.md#resources", 'with `{"completed": true}` or `{"completed": false}`, sets it')
 def test_completing_with_a_body_sets(alice: Tasks) -> None:
     task = alice.create()
     for completed in (True, True, False, False):
@@ -122,6 +140,10 @@ def test_completing_with_a_body_sets(alice: Tasks) -> None:
         assert (response.status_code, response.json()["completed"]) == (200, completed)
 
 
+@promise(
+    "docs/api.md#what-a-client-may-send",
+    "Any other object without `completed` is an error, so that a misspelt name does not toggle the task.",
+)
 @pytest.mark.parametrize(
     ("body", "loc", "what"),
     [
@@ -144,6 +166,7 @@ def test_completing_with_a_bad_body_changes_nothing(
     assert alice.get(task["id"]).json() == task
 
 
+@promise("docs/api.md#resources", 'deletes the task for good | 200, `{"message": "Task deleted successfully"}`')
 def test_a_deleted_task_is_gone_for_good(alice: Tasks) -> None:
     task, other = alice.create(), alice.create()
     response = alice.delete(task["id"])

@@ -7,6 +7,9 @@ import pytest
 import requests
 
 from tests.support.client import Tasks
+from tests.support.promises import promise
+
+pytestmark = pytest.mark.part2
 
 
 def send(tasks: Tasks, method: str, where: str = "", body: Any = None, **headers: str) -> requests.Response:
@@ -19,6 +22,10 @@ def changes(tasks: Tasks, query: str = "") -> requests.Response:
     return tasks.client.request("GET", tasks.path.replace("/tasks", "/changes") + query)
 
 
+@promise(
+    "docs/synchronization.md#versions",
+    "Each change of a user's tasks has the next number of that user, in the order of the commits and without gaps.",
+)
 def test_each_change_has_the_next_number(alice: Tasks) -> None:
     created = alice.post({"title": "a"})
     one = created.json()["id"]
@@ -36,6 +43,10 @@ def test_each_change_has_the_next_number(alice: Tasks) -> None:
     assert send(alice, "GET", "?status=done").headers["ETag"] == before.replace("-4", "-5")
 
 
+@promise(
+    "docs/synchronization.md#conditional-requests",
+    "`If-None-Match` with `GET` or `HEAD`: 304 without a body where nothing has changed since.",
+)
 @pytest.mark.parametrize("tag", ['"1"', 'W/"1"', '"0", "1"', "*"])
 def test_what_is_known_is_not_sent_again(alice: Tasks, tag: str) -> None:
     where = "/" + alice.create()["id"]
@@ -45,6 +56,11 @@ def test_what_is_known_is_not_sent_again(alice: Tasks, tag: str) -> None:
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
+@promise(
+    "docs/synchronization.md#conditional-requests",
+    'where the task has another version, 412 `{"detail": "Precondition failed"}` with the current `ETag`, and '
+    "nothing is changed.",
+)
 @pytest.mark.parametrize("tag", ['"2"', "1", '"01"', '"1", 1', ""])
 def test_what_is_not_known_is_sent(alice: Tasks, tag: str) -> None:
     where = "/" + alice.create()["id"]
@@ -57,6 +73,7 @@ def test_what_is_not_known_is_sent(alice: Tasks, tag: str) -> None:
     assert alice.get(where[1:]).json()["title"] == "Buy milk"
 
 
+@promise("docs/synchronization.md#conditional-requests", "`*` matches whatever exists.")
 @pytest.mark.parametrize("tag", ['"1"', 'W/"1"', '"7", "1"', "*"])
 def test_a_change_of_the_known_version_is_made(alice: Tasks, tag: str) -> None:
     one = alice.create()["id"]
@@ -64,6 +81,11 @@ def test_a_change_of_the_known_version_is_made(alice: Tasks, tag: str) -> None:
     assert send(alice, "PUT", "/nobody", {"title": "b"}, If_Match=tag).status_code == 404
 
 
+@promise(
+    "docs/synchronization.md#versions",
+    'An answer with a list has `ETag: "<epoch>-<number>"`, with the number of the user\'s newest change, whatever '
+    "the filters are.",
+)
 def test_a_list_that_is_known_is_not_sent_again(alice: Tasks) -> None:
     for _ in range(2):
         known = alice.list_tasks().headers["ETag"]
@@ -74,6 +96,7 @@ def test_a_list_that_is_known_is_not_sent_again(alice: Tasks) -> None:
         assert send(alice, "GET", If_None_Match=known).status_code == 200
 
 
+@promise("docs/synchronization.md#conditional-requests", "where the task has another version, 412")
 def test_of_changes_that_race_one_wins(alice: Tasks) -> None:
     where = "/" + alice.create()["id"]
 
@@ -102,6 +125,7 @@ class Replica:
                 return
 
 
+@promise("docs/synchronization.md#changes", "Later, ask with the last `token`, and apply `tasks` and `deleted`.")
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_changes_that_are_applied_in_turn_give_the_tasks(alice: Tasks, limit: int) -> None:
     replica = Replica()
@@ -120,6 +144,7 @@ def test_changes_that_are_applied_in_turn_give_the_tasks(alice: Tasks, limit: in
     assert sorted(fresh.tasks) == sorted(replica.tasks)
 
 
+@promise("docs/synchronization.md#changes", "No change is ever skipped, whoever writes meanwhile.")
 def test_no_change_is_skipped_while_others_write(alice: Tasks) -> None:
     def write(number: int) -> None:
         tasks = alice.apart()
@@ -140,6 +165,7 @@ def test_no_change_is_skipped_while_others_write(alice: Tasks) -> None:
     assert replica.tasks == {task["id"]: task for task in alice.all()}
 
 
+@promise("docs/synchronization.md#changes", "The `ETag` of a list, without its quotes, is also a token.")
 def test_a_tag_of_a_list_is_a_token_and_others_are_told_apart(alice: Tasks) -> None:
     alice.create("a")
     token = alice.list_tasks().headers["ETag"].strip('"')
@@ -156,6 +182,11 @@ def test_a_tag_of_a_list_is_a_token_and_others_are_told_apart(alice: Tasks) -> N
         assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["query", "since"])
 
 
+@promise(
+    "docs/synchronization.md#idempotency-keys",
+    "A later one with the same key, method, path and meaning of the body, within 24 hours, changes nothing and "
+    "gets the first answer with `Idempotent-Replayed: true`.",
+)
 def test_a_request_that_is_repeated_acts_once(alice: Tasks) -> None:
     first = send(alice, "POST", body={"title": "a"}, Idempotency_Key="k")
     again = send(alice, "POST", "/", {"title": " a ", "completed": False}, Idempotency_Key='"k"')
@@ -173,6 +204,10 @@ def test_a_request_that_is_repeated_acts_once(alice: Tasks) -> None:
     assert send(alice, "PATCH", where, Idempotency_Key="c").content == done.content
 
 
+@promise(
+    "docs/synchronization.md#idempotency-keys",
+    "The same key with another request is 422 with `value_error.idempotency_key`.",
+)
 def test_a_key_is_for_one_request_of_one_user(alice: Tasks, bob: Tasks) -> None:
     send(alice, "POST", body={"title": "a"}, Idempotency_Key="k")
     assert "Idempotent-Replayed" not in send(bob, "POST", body={"title": "a"}, Idempotency_Key="k").headers
@@ -190,11 +225,16 @@ def test_a_key_is_for_one_request_of_one_user(alice: Tasks, bob: Tasks) -> None:
     assert len(alice.all()) == 1
 
 
+@promise(
+    "docs/synchronization.md#idempotency-keys",
+    "An error stores nothing, so the request may be repeated with the same key.",
+)
 def test_an_error_stores_no_key(alice: Tasks) -> None:
     assert send(alice, "POST", body={"title": ""}, Idempotency_Key="k").status_code == 422
     assert send(alice, "POST", body={"title": "a"}, Idempotency_Key="k").status_code == 201
 
 
+@promise("docs/synchronization.md#idempotency-keys", "One that comes while the first is under way waits for it.")
 def test_of_repeated_requests_that_race_one_acts(alice: Tasks) -> None:
     where = f"/{alice.create()['id']}/complete"
 
