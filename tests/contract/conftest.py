@@ -11,6 +11,7 @@ MARKERS = (
     "promise(where, words): the words of the documentation that a failure breaks, and the chapter where they stand",
 )
 BREAKS = "breaks"
+LAST = 20  # lines of the log of requests: a test that looks for a sequence that fails sends thousands
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,16 +21,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Print the words that a failed test was about below its traceback."""
+    """Print below the traceback of a failed test the words that it was about."""
     report = yield
     if report.failed:
+        report.sections = [(title, "\n".join(text.splitlines()[-LAST:])) for title, text in report.sections]
         promises = (marker.args for marker in item.iter_markers("promise"))
         report.sections += [(BREAKS, f"{where}: {words}") for where, words in promises]
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print all the words that failed tests were about, and how many tests that were."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """Print at the end all the words that failed tests were about, and how many tests that were."""
+    yield
     failed = [report for how in ("failed", "error") for report in terminalreporter.stats.get(how, [])]
     broken = Counter(text for report in failed for title, text in report.sections if title == BREAKS)
     if broken:

@@ -15,6 +15,11 @@ URL = os.environ["URL"].rstrip("/")
 TOKEN_SECRET = os.environ.get("TOKEN_SECRET") or None
 
 
+def pytest_report_header() -> str:
+    """Say in the head of the report what is tested."""
+    return f"service: {URL}, {'with tokens' if TOKEN_SECRET else 'without tokens'}"
+
+
 @pytest.fixture(scope="session")
 def client() -> Client:
     """A client of the service."""

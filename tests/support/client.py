@@ -64,6 +64,14 @@ class Tasks:
         """Return the tasks of the same user over connections of their own: a session is not for several threads."""
         return Client(self.client.url, self.client.secret).of(self.user_id)
 
+    def send(self, method: str, where: str = "", body: Any = None, **headers: str) -> requests.Response:
+        """Send any request about the tasks, or what is below; `_` in the name of a header stands for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.request(method, self.path + where, json=body, headers=named)
+
+    def changes(self, query: str = "") -> requests.Response:
+        return self.client.request("GET", self.path.removesuffix("tasks") + "changes" + query)
+
     def list_tasks(self) -> requests.Response:
         return self.client.request("GET", self.path)
 
