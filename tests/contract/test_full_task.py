@@ -80,38 +80,6 @@ def test_what_is_sent_is_kept_in_one_form(alice: Tasks, sent: dict[str, Any], ke
     assert {name: task[name] for name in kept} == kept
 
 
-@promise("docs/api.md#faults", "`type` and `msg` are always one of these pairs")
-@pytest.mark.parametrize(
-    ("sent", "name", "kind"),
-    [
-        ({"priority": "urgent"}, "priority", "type_error.enum"),
-        ({"priority": ""}, "priority", "type_error.enum"),
-        ({"priority": 1}, "priority", "type_error.str"),
-        ({"due_date": "2026-02-30"}, "due_date", "value_error.date"),
-        ({"due_date": FAR, "time_zone": "Europe/Berlin"}, "time_zone", "value_error.conflict"),
-        ({"due_date": f"{FAR}T09:00", "time_zone": "Mars/Base"}, "time_zone", "value_error.timezone"),
-        ({"tags": None}, "tags", "type_error.none.not_allowed"),
-        ({"tags": "a"}, "tags", "type_error.list"),
-        ({"tags": [" "]}, "tags", "value_error.any_str.min_length"),
-        ({"tags": ["x" * 51]}, "tags", "value_error.any_str.max_length"),
-        ({"tags": [str(number) for number in range(21)]}, "tags", "value_error.list.max_items"),
-        ({"recurrence": "daily"}, "recurrence", "value_error.conflict"),
-        ({"recurrence": "sometimes", "due_date": FAR}, "recurrence", "value_error.recurrence"),
-        (
-            {"recurrence": "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", "due_date": FAR},
-            "recurrence",
-            "value_error.recurrence",
-        ),
-        ({"recurrence_from": "never"}, "recurrence_from", "type_error.enum"),
-    ],
-)
-def test_what_is_wrong_is_named(alice: Tasks, sent: dict[str, Any], name: str, kind: str) -> None:
-    answer = create(alice, **sent)
-    assert answer.status_code == 422, answer.text
-    assert [(fault["loc"][:2], fault["type"]) for fault in answer.json()["detail"]] == [(["body", name], kind)]
-    assert alice.all() == []
-
-
 @promise(
     "docs/full-task.md#the-full-task",
     "Taking the due date from a task with a rule or a zone is 422 with `value_error.conflict`, and changes nothing.",

@@ -18,6 +18,16 @@ def test_the_index_has_name_version_and_links_that_work(client: Client) -> None:
         assert client.get(link).status_code == 200
 
 
+@promise("docs/api.md#the-service-itself", "the OpenAPI document")
+def test_the_service_describes_itself(client: Client) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.")
+    assert {"/api/{user_id}/tasks", "/api/{user_id}/tasks/{task_id}"} <= set(document["paths"])
+    for path in ("/docs", "/redoc"):
+        page = client.get(path)
+        assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
+
+
 @promise("docs/api.md#the-service-itself", "tells that the process answers; never uses the database")
 def test_the_process_answers_and_the_database_is_ready(client: Client) -> None:
     for path, status in (("/health", "ok"), ("/health/ready", "ready")):

@@ -125,13 +125,23 @@ def test_escapes_are_what_they_stand_for(alice: Tasks) -> None:
 def test_a_body_must_be_called_json(alice: Tasks, content_type: str | None, status: int) -> None:
     headers = {"Content-Type": content_type} if content_type is not None else {}
     task = alice.create()
-    for method, path, success in (("POST", "", 201), ("PUT", f"/{task['id']}", 200)):
+    for method, path, success in (("POST", "", 201), ("PUT", f"/{task['id']}", 200), ("PATCH", f"/{task['id']}", 200)):
         response = alice.client.request(method, alice.path + path, data=b'{"title": "Buy milk"}', headers=headers)
         assert response.status_code == (status if status == 415 else success)
         if status == 415:
             assert response.json() == {"detail": "Content-Type must be application/json"}
     if status == 415:
         assert alice.all() == [task]
+
+
+@promise("docs/api.md#what-a-client-may-send", "Its `Content-Type` is `application/json`")
+def test_a_body_that_completes_must_be_called_json(alice: Tasks) -> None:
+    task = alice.create()
+    for content_type in ("text/plain", "application/x-www-form-urlencoded"):
+        headers = {"Content-Type": content_type}
+        response = alice.complete(task["id"], data=b'{"completed": true}', headers=headers)
+        assert (response.status_code, response.json()) == (415, {"detail": "Content-Type must be application/json"})
+    assert alice.all() == [task]
 
 
 def padded(size: int) -> bytes:

@@ -66,7 +66,7 @@ def test_what_was_created_is_read_and_listed_alike(alice: Tasks) -> None:
 
 @promise("docs/api.md#resources", "lists all tasks of the user, oldest first")
 def test_the_list_has_every_task_oldest_first(alice: Tasks) -> None:
-    created = [alice.create(f"Task {number}") for number in range(30)]
+    created = [alice.create(f"Task {number}") for number in range(120)]
     alice.put(created[3]["id"], {"title": "Changed"})
     listed = alice.all()
     assert [task["id"] for task in listed] == [task["id"] for task in created]

@@ -165,7 +165,7 @@ def test_no_change_is_skipped_while_others_write(alice: Tasks) -> None:
     assert replica.tasks == {task["id"]: task for task in alice.all()}
 
 
-@promise("docs/synchronization.md#changes", "The `ETag` of a list, without its quotes, is also a token.")
+@promise("docs/synchronization.md#changes", "The `ETag` of a list is also a token")
 def test_a_tag_of_a_list_is_a_token_and_others_are_told_apart(alice: Tasks) -> None:
     alice.create("a")
     token = alice.list_tasks().headers["ETag"].strip('"')

@@ -113,6 +113,11 @@ def is_json(response: requests.Response) -> bool:
     return response.headers.get("Content-Type", "").partition(";")[0] == "application/json"
 
 
+def token_of(a_list: requests.Response) -> str:
+    """Return the ETag of a list as a token: without quotes, and without `W/`, which proxies that compress put there."""
+    return a_list.headers["ETag"].removeprefix("W/").strip('"')
+
+
 # Each kind of request once, of a user about a task.
 REQUESTS: dict[str, Callable[[Tasks, str], Any]] = {
     "list": lambda tasks, task_id: tasks.list_tasks(),
