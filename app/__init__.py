@@ -6,7 +6,7 @@ import app.changes.models  # noqa: F401 -- Migrations and row security are about
 from app.auth import owner
 from app.changes import views as change_views
 from app.commands import database as database_commands
-from app.commands import doctor, token
+from app.commands import doctor, epoch, token
 from app.database import engine, session
 from app.extensions import api
 from app.server import start
@@ -28,7 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False  # A redirect makes some clients drop the body of a POST.
     app.url_map.merge_slashes = False
-    for room in (engine, session, openapi, errors, headers, hosts, owner, database_commands, doctor, token):
+    for room in (engine, session, openapi, errors, headers, hosts, owner, database_commands, doctor, epoch, token):
         room.init_app(app)
     for blueprint in (task_views.blueprint, change_views.blueprint, service.blueprint):
         api.register_blueprint(blueprint)
