@@ -7,11 +7,13 @@ from app.auth import owner
 from app.changes import views as change_views
 from app.commands import database as database_commands
 from app.commands import doctor, epoch, token
-from app.database import engine, session
+from app.commands import transfer as transfer_commands
+from app.database import engine, session, snapshot
 from app.extensions import api
 from app.server import start
 from app.tasks import views as task_views
 from app.telemetry import requests
+from app.transfer import views as transfer_views
 from app.web import errors, headers, hosts, openapi, service
 from app.web.application import Application
 from app.web.json import StrictJSONProvider
@@ -28,9 +30,11 @@ def create_app(config: Config | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False  # A redirect makes some clients drop the body of a POST.
     app.url_map.merge_slashes = False
-    for room in (engine, session, openapi, errors, headers, hosts, owner, database_commands, doctor, epoch, token):
+    for room in (engine, session, snapshot, openapi, errors, headers, hosts, owner):
         room.init_app(app)
-    for blueprint in (task_views.blueprint, change_views.blueprint, service.blueprint):
+    for room in (database_commands, doctor, epoch, token, transfer_commands):
+        room.init_app(app)
+    for blueprint in (task_views.blueprint, change_views.blueprint, transfer_views.blueprint, service.blueprint):
         api.register_blueprint(blueprint)
     requests.init_app(app)
     start.init_app(app)

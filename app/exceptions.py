@@ -56,11 +56,15 @@ class InvalidRequest(Exception):
 
 
 class PreconditionFailed(Exception):
-    """The task has another version than the client wants to change."""
+    """The task, or the list of the user, has another version than the client wants to change."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int | str) -> None:
         super().__init__(version)
         self.version = version
+
+
+class PreconditionRequired(Exception):
+    """The request does not say which version it wants to change."""
 
 
 class TaskLimitReached(Exception):

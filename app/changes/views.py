@@ -22,6 +22,7 @@ blueprint = Blueprint(
 
 @blueprint.get("")
 @blueprint.response(200, ChangesSchema(), example=CHANGES_EXAMPLE)
+@blueprint.alt_response(410, "SyncTokenExpired")
 def list_changes(user_id: str) -> ResponseReturnValue:
     """Return what happened since a token."""
     query = Query()

@@ -12,7 +12,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from app.database.engine import LIFETIME, is_readable
 from app.database.failures import CANCELED, ENDING_CLASS, READ_ONLY, ROLLED_BACK, is_unavailable
 from app.database.lifetime import Lifetime
-from app.database.statement import Statement
+from app.database.statement import Script, Statement
 from app.extensions import db
 from app.telemetry.metrics import POOL_IN_USE, POOL_WAITING, note_database_error
 
@@ -31,7 +31,7 @@ def init_app(app: Flask) -> None:
     app.extensions[SESSION] = _Session(AS_USER if app.config["ROW_SECURITY"] else "", app.extensions[LIFETIME])
 
 
-def fetch_all(user_id: str, statement: Statement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def fetch_all(user_id: str, statement: Statement | Script, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run one statement as that user, in a transaction of its own, and return its rows.
 
     It is run once more where that is safe and may help. Raises SQLAlchemy's exceptions where there is no connection,
@@ -48,6 +48,21 @@ def fetch_all(user_id: str, statement: Statement, parameters: Mapping[str, Any])
         raise
 
 
+def lend_connection() -> PoolProxiedConnection:
+    """Return the connection of this thread, which then is the caller's to close. The thread borrows another one later.
+
+    Raises SQLAlchemy's exceptions where there is none.
+    """
+    session: _Session = current_app.extensions[SESSION]
+    return session.lend()
+
+
+def name_user() -> str:
+    """Return the statement that names the user of a transaction to the database, or "" without row security."""
+    session: _Session = current_app.extensions[SESSION]
+    return session.as_user
+
+
 class _Session(local):
     """The connection that each thread borrows from the pool and keeps: borrowing it costs almost as much as a read.
 
@@ -60,7 +75,7 @@ class _Session(local):
         self.borrowed: PoolProxiedConnection | None = None
         self.prepared: set[str] = set()
 
-    def run(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def run(self, statement: Statement | Script, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Execute the prepared statement; prepare it first, in the same round trip, where the session lacks it.
 
         Behind a transaction pooler, each transaction may reach another session of the server, with other prepared
@@ -78,6 +93,14 @@ class _Session(local):
             return self._fetch_all(connection, statement.sql, values)
         self.prepared.add(statement.name)
         return rows
+
+    def lend(self) -> PoolProxiedConnection:
+        """Give the connection of the thread away."""
+        self._connection()
+        borrowed, self.borrowed = self.borrowed, None
+        self.prepared.clear()
+        assert borrowed is not None  # noqa: S101 -- for mypy
+        return borrowed
 
     def _fetch_all(self, connection: Any, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         POOL_IN_USE.add(1)

@@ -43,3 +43,17 @@ class Statement:
         self.execute = f"EXECUTE {self.name}({arguments})" if arguments else f"EXECUTE {self.name}"
         forget, text = FORGET.format(name=self.name), str(numbered).replace("%", "%%")
         self.prepare = f"{forget}PREPARE {self.name} AS {text}; "
+
+
+class Script:
+    """Several statements of SQLAlchemy Core in one string: one round trip, one transaction, the rows of the last one.
+
+    Each of them sees what was committed before it began. They are not prepared, because only single statements can be.
+    """
+
+    only_reads = False
+    prepare = ""
+
+    def __init__(self, name: str, *executables: ClauseElement) -> None:
+        self.name = f"tasks_{name}"
+        self.sql = self.execute = "; ".join(str(each.compile(dialect=NAMED)) for each in executables)

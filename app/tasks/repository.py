@@ -27,6 +27,7 @@ from config import FULL
 
 UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 EMPTY_TAG = "0-0"  # of a user who has never had a task
+BASIC_FIELDS = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at")
 FULL_FIELDS = (*SENT_FIELDS, "completed_at")
 COUNTED_FROM_DUE = "due"
 
@@ -182,7 +183,12 @@ def delete(user_id: str, task_id: str, accepted: list[int] | None) -> None:
 
 def count_old_tasks(user_id: str) -> None:
     """Make the row of a user whose tasks are all older than such rows, so that the list has a tag."""
-    fetch_all(user_id, statements.START_COUNTING, {"owner": user_id, "epoch": _make_epoch()})
+    fetch_all(user_id, statements.START_COUNTING, {"owner": user_id, "epoch": make_epoch()})
+
+
+def make_epoch() -> str:
+    """Return a new epoch for the versions of a user."""
+    return secrets.token_hex(8)
 
 
 def make_tag(epoch: str | None, version: int | None) -> str:
@@ -220,7 +226,7 @@ def make_changed_task(row: Row, view: str) -> Task:
 def _values_of_new_task(user_id: str, values: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {
         "owner": user_id,
-        "epoch": _make_epoch(),
+        "epoch": make_epoch(),
         "most": most,
         "new_title": values["title"],
         "new_description": values.get("description"),
@@ -239,10 +245,6 @@ def _values_of_completion(
 
 def _values_of_key(key: Key) -> dict[str, Any]:
     return {"key": key.text, "fingerprint": key.fingerprint}
-
-
-def _make_epoch() -> str:
-    return secrets.token_hex(8)
 
 
 def _find(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> Row:
@@ -311,6 +313,5 @@ def _read_answer(row: Row, view: str, key: Key) -> tuple[Task, int, bool]:
     for name in ("created_at", "updated_at", "completed_at"):
         if kept[name] is not None:
             kept[name] = datetime.fromisoformat(kept[name])
-    columns = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at", "version")
-    task = make_changed_task(tuple(kept[name] for name in (*columns, *FULL_FIELDS)), view)
+    task = make_changed_task(tuple(kept[name] for name in (*BASIC_FIELDS, "version", *FULL_FIELDS)), view)
     return task, kept["version"], fingerprint is not None

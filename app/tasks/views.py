@@ -30,7 +30,7 @@ from app.tasks.schemas import (
     TaskChangesSchema,
     TaskSchema,
 )
-from app.web.answers import is_seen, not_modified, tagged
+from app.web.answers import TOTAL, is_seen, not_modified, tagged
 from app.web.blueprint import Blueprint
 from app.web.conditions import ANY, read_accepted_versions, read_seen_tags
 from app.web.cursors import make_cursor, make_next_link
@@ -40,7 +40,6 @@ from app.web.query import Query
 from app.web.views import read_view
 
 DELETED = {"message": "Task deleted successfully"}
-TOTAL = "X-Total-Count"
 
 blueprint = Blueprint(
     "tasks",

@@ -8,6 +8,8 @@ from flask import Response
 from app.web.conditions import ANY
 from app.web.json import JSONResponse
 
+TOTAL = "X-Total-Count"  # the header that tells how many there are in all
+
 
 def tagged(value: Any, tag: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a value as JSON, with its entity tag and other headers."""

@@ -28,6 +28,12 @@ def read_seen_tags() -> list[str] | None:
     return read_tags("HTTP_IF_NONE_MATCH")
 
 
+def read_accepted_tags() -> list[str] | None:
+    """Return the tags that `If-Match` accepts, or None where any is accepted. `W/` does not count here either."""
+    tags = read_tags("HTTP_IF_MATCH")
+    return None if tags == [ANY] else tags
+
+
 def read_accepted_versions() -> list[int] | None:
     """Return the versions that `If-Match` accepts, or None where any is accepted that exists.
 

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.extensions import api
-from app.web.errors import ACCESS_FORBIDDEN, DETAILS, RETRY_AFTER, TASK_NOT_FOUND, UNAUTHENTICATED
+from app.web.errors import (
+    ACCESS_FORBIDDEN,
+    DETAILS,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
+    RETRY_AFTER,
+    SYNC_TOKEN_EXPIRED,
+    TASK_NOT_FOUND,
+    UNAUTHENTICATED,
+)
 from app.web.fields import MESSAGES, MISSING
 
 FAULT = {
@@ -28,6 +37,7 @@ FAULT = {
     "additionalProperties": False,
 }
 FAULT_EXAMPLE = {"loc": ["body", "title"], "msg": MISSING.msg, "type": MISSING.type}
+ETAG_HEADER = {"description": "The current tag.", "schema": {"type": "string"}, "example": '"5f0c7d2be1a94c36-42"'}
 RETRY_AFTER_HEADER = {
     "description": "Seconds after which to try again.",
     "schema": {"type": "integer", "minimum": 0},
@@ -41,9 +51,18 @@ def document_errors() -> None:
         ("TaskNotFound", TASK_NOT_FOUND, "The user has no such task."),
         ("RequestBodyTooLarge", DETAILS[413], "The body is larger than the limit."),
         ("UnsupportedMediaType", DETAILS[415], "There is a body that is not `application/json`."),
+        ("SyncTokenExpired", SYNC_TOKEN_EXPIRED, "What happened since is not known any more: start without `since`."),
+        ("PreconditionRequired", PRECONDITION_REQUIRED, "There is no `If-Match`."),
         ("InternalServerError", "Internal Server Error", "A fault of ours."),
     ):
         _document(name, description, {"type": "string", "const": detail}, detail)
+    _document(
+        "PreconditionFailed",
+        "`If-Match` does not have the current tag, which `ETag` has; nothing was changed.",
+        {"type": "string", "const": PRECONDITION_FAILED},
+        PRECONDITION_FAILED,
+        {"ETag": ETAG_HEADER},
+    )
     _document(
         "ServiceUnavailable",
         "The database, or the key set of the issuer, can't be reached or is too busy.",

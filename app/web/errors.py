@@ -23,6 +23,7 @@ from app.exceptions import (
     KeysUnavailable,
     NotAuthenticated,
     PreconditionFailed,
+    PreconditionRequired,
     SyncTokenExpired,
     TaskLimitReached,
     TaskNotFound,
@@ -46,6 +47,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 ACCESS_FORBIDDEN = "Access forbidden"
 TASK_LIMIT_REACHED = "Task limit reached"
 PRECONDITION_FAILED = "Precondition failed"
+PRECONDITION_REQUIRED = "If-Match is required"
 SYNC_TOKEN_EXPIRED = "Sync token expired"  # noqa: S105 -- no password
 
 logger = logging.getLogger("app.errors")
@@ -93,10 +95,15 @@ def task_limit_reached(error: TaskLimitReached) -> Response:
 
 
 def precondition_failed(error: PreconditionFailed) -> Response:
-    """412, with the tag that the task has."""
+    """412, with the tag that the task, or the list, has."""
     response = error_response(412, PRECONDITION_FAILED)
     response.headers["ETag"] = f'"{error.version}"'
     return response
+
+
+def precondition_required(error: PreconditionRequired) -> Response:
+    """428: the client has to say which version it knows (RFC 6585, section 3)."""
+    return error_response(428, PRECONDITION_REQUIRED)
 
 
 def sync_token_expired(error: SyncTokenExpired) -> Response:
@@ -147,6 +154,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(KeysUnavailable, keys_unavailable)
     app.register_error_handler(TaskLimitReached, task_limit_reached)
     app.register_error_handler(PreconditionFailed, precondition_failed)
+    app.register_error_handler(PreconditionRequired, precondition_required)
     app.register_error_handler(SyncTokenExpired, sync_token_expired)
     app.register_error_handler(KeyReused, key_reused)
     for database_exception in DATABASE_ERRORS:

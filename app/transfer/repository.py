@@ -1,0 +1,52 @@
+"""Everything that is kept of one user: reading it, and erasing it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.database.session import fetch_all
+from app.database.snapshot import Snapshot, read_snapshot
+from app.exceptions import PreconditionFailed
+from app.tasks.repository import Task, count_old_tasks, make_epoch, make_tag, make_task
+from app.transfer import statements
+from config import FULL
+
+
+@dataclass(frozen=True)
+class Export:
+    """All tasks of a user, in full and oldest first, from one snapshot, of which `token` is the tag of the list."""
+
+    user_id: str
+    count: int
+    token: str
+    time_zones: list[str]
+    rows: Snapshot
+
+    def read_tasks(self) -> Iterator[list[Task]]:
+        """Give the tasks in batches, once."""
+        for batch in self.rows:
+            yield [make_task(row, FULL) for row in batch]
+
+    def close(self) -> None:
+        """Let go of the snapshot. To be called in any case, also when all tasks were read."""
+        self.rows.close()
+
+
+def open_export(user_id: str) -> Export:
+    """Begin to read all tasks of a user. Raises what `app.database.session.fetch_all` does."""
+    snapshot = read_snapshot(user_id, statements.EXPORT_HEAD, statements.EXPORT, {"owner": user_id})
+    ((epoch, version, count, time_zones),) = next(snapshot)
+    if epoch is None and count:
+        snapshot.close()
+        count_old_tasks(user_id)
+        return open_export(user_id)
+    return Export(user_id, count, make_tag(epoch, version), time_zones or [], snapshot)
+
+
+def erase(user_id: str, accepted: list[str] | None) -> None:
+    """Erase everything of a user, if the tag of the list is one of these; None accepts any.
+
+    Raises `PreconditionFailed` with the current tag, and what `app.database.session.fetch_all` does.
+    """
+    parameters = {"owner": user_id, "epoch": make_epoch(), "accepted": accepted}
+    for epoch, version in fetch_all(user_id, statements.ERASE, parameters):
+        raise PreconditionFailed(make_tag(epoch, version))

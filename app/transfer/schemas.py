@@ -1,0 +1,49 @@
+"""What a client gets that takes everything along."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.changes.schemas import TOKEN_EXAMPLE
+from app.tasks.schemas import EXAMPLE, TaskSchema
+from app.transfer.formats import CSV, FORMATS, ICS, JSON
+
+FULL_EXAMPLE = EXAMPLE | {
+    "priority": "high",
+    "due_date": "2026-03-01T09:00:00",
+    "time_zone": "Europe/Berlin",
+    "tags": ["home"],
+    "recurrence": "FREQ=WEEKLY",
+    "recurrence_from": "due",
+    "completed_at": None,
+    "version": 42,
+}
+EXPORT_EXAMPLE = {"user_id": FULL_EXAMPLE["user_id"], "count": 1, "token": TOKEN_EXAMPLE, "tasks": [FULL_EXAMPLE]}
+OTHER_FORMATS: dict[str, Any] = {
+    each.content_type.partition(";")[0]: {"schema": {"type": "string"}} for each in (CSV, ICS)
+}
+FORMAT = {
+    "in": "query",
+    "name": "format",
+    "description": "The format of the download.",
+    "schema": {"type": "string", "enum": [*FORMATS], "default": JSON.name},
+}
+IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "description": "The current `ETag` of the user's list, or `*`.",
+    "required": True,
+    "schema": {"type": "string"},
+    "example": f'"{TOKEN_EXAMPLE}"',
+}
+
+
+class ExportSchema(Schema):
+    """All tasks of a user, from one snapshot."""
+
+    user_id = fields.String(required=True, metadata={"description": "The owner."})
+    count = fields.Integer(required=True, metadata={"description": "How many tasks there are."})
+    token = fields.String(
+        required=True, metadata={"description": "The tag of the list: `since` for the changes after this."}
+    )
+    tasks = fields.List(fields.Nested(TaskSchema), required=True, metadata={"description": "The tasks, oldest first."})

@@ -1,0 +1,58 @@
+"""The endpoints of export and erasure."""
+
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+
+from app.exceptions import PreconditionRequired
+from app.tasks.schemas import USER_ID, MessageSchema
+from app.transfer import repository
+from app.transfer.formats import FORMATS, JSON
+from app.transfer.schemas import EXPORT_EXAMPLE, FORMAT, IF_MATCH, OTHER_FORMATS, ExportSchema
+from app.web.answers import TOTAL
+from app.web.blueprint import Blueprint
+from app.web.conditions import read_accepted_tags
+from app.web.query import Query
+
+ERASED = {"message": "All data of the user was erased"}
+
+blueprint = Blueprint(
+    "transfer",
+    __name__,
+    url_prefix="/api/<user_id>",
+    description="Taking everything along, and leaving.",
+    path_fields={"user_id": USER_ID},
+)
+
+
+@blueprint.get("/export", parameters=[FORMAT])
+@blueprint.response(200, ExportSchema(), example=EXPORT_EXAMPLE)
+@blueprint.doc(responses={200: {"content": OTHER_FORMATS}})
+def export_tasks(user_id: str) -> ResponseReturnValue:
+    """Return every task of the user, in full and from one snapshot, as a download."""
+    query = Query()
+    chosen = query.read_word(FORMATS, "format") or JSON
+    query.require_no_faults()
+    export = repository.open_export(user_id)
+    if request.method == "HEAD":
+        export.close()
+    response = Response(chosen.write(export), content_type=chosen.content_type)
+    response.call_on_close(export.close)
+    response.headers["Content-Disposition"] = f'attachment; filename="{chosen.name_file(user_id)}"'
+    response.headers[TOTAL] = str(export.count)
+    return response
+
+
+@blueprint.delete("", parameters=[IF_MATCH])
+@blueprint.response(200, MessageSchema(), example=ERASED)
+@blueprint.alt_response(412, "PreconditionFailed")
+@blueprint.alt_response(428, "PreconditionRequired")
+def erase_user(user_id: str) -> ResponseReturnValue:
+    """Erase everything that is kept of the user, for good.
+
+    `If-Match` has the current `ETag` of the user's list, so that nothing is erased that the client does not know of;
+    `*` erases whatever there is.
+    """
+    if "If-Match" not in request.headers:
+        raise PreconditionRequired()
+    repository.erase(user_id, read_accepted_tags())
+    return ERASED
