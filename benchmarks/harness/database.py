@@ -10,6 +10,7 @@ import psycopg2
 from app.database.embedded import DATABASE, ROLE, SUPERUSER, EmbeddedServer
 from tests.support.commands import flask
 from tests.support.databases import partition
+from tests.support.project import ROOT
 
 
 @contextmanager
@@ -31,10 +32,14 @@ def connect_as_superuser(server: EmbeddedServer, database: str = DATABASE) -> An
 
 
 class Database:
-    """A database on a running server. To make one is to migrate it; `close` it before the server stops."""
+    """A database on a running server. To make one is to migrate it; `close` it before the server stops.
 
-    def __init__(self, server: EmbeddedServer, name: str = DATABASE) -> None:
+    The migrations are those of the checkout in `directory`.
+    """
+
+    def __init__(self, server: EmbeddedServer, name: str = DATABASE, directory: Path = ROOT) -> None:
         self._server = server
+        self._directory = directory
         self._name = name
         self.run_flask("db", "upgrade")
         self._connection = connect_as_superuser(server, name)
@@ -52,7 +57,7 @@ class Database:
     def run_flask(self, *arguments: str, **settings: str) -> None:
         """Run the command `flask` on it. Raises `CalledProcessError` where that fails."""
         variables: dict[str, Any] = {"DATABASE_URL": self.url(), **settings}
-        flask(*arguments, **variables).check_returncode()
+        flask(*arguments, directory=self._directory, **variables).check_returncode()
 
     def partition(self) -> None:
         """Turn the table into sixteen hash partitions, with the script in docs/scaling.md."""

@@ -1,11 +1,12 @@
 """Two services side by side, asked in turns by one client: the ratio of their latencies in each round."""
 
+import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,11 +14,23 @@ from urllib.parse import urlsplit
 from benchmarks.harness.api import TASKS_PER_USER, Request, TaskKey, get_task, list_tasks, toggle_task
 from benchmarks.harness.database import Database, run_postgresql
 from benchmarks.harness.processes import exit_on_signals
-from benchmarks.harness.servers import OURS, RunningServer, run_server
+from benchmarks.harness.servers import OURS, RunningServer, Server, run_server
 
 USER = "alice"
 ROUNDS = 20
 REQUESTS = 300  # to each service in a round
+ONE_THREAD = {"WEB_CONCURRENCY": "1", "THREADS": "1"}
+
+Operation = Callable[[RunningServer], list[Request]]  # makes the requests of one round, outside of the time that counts
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the services that are compared. `prepare` changes its database before it starts."""
+
+    name: str
+    server: Server
+    prepare: Callable[[Database], None] | None = None
 
 
 def compare(
@@ -33,62 +46,71 @@ def compare(
     """
     exit_on_signals()
     print(question)
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        services = [
-            _start(stack, Path(directory) / "without", without),
-            _start(stack, Path(directory) / "with", with_it, prepare),
-        ]
-        keys = [_create_tasks(service)[0] for service in services]
-        connections = [stack.enter_context(closing(_connect(service))) for service in services]
-        _print_ratio("read one", connections, [get_task(key) for key in keys])
-        _print_ratio("list 100", connections, [list_tasks(key.user_id) for key in keys])
-        _print_ratio("toggle", connections, [toggle_task(key) for key in keys])
+    sides = [
+        Side("without", replace(OURS, settings=ONE_THREAD | dict(without))),
+        Side("with", replace(OURS, settings=ONE_THREAD | dict(with_it)), prepare),
+    ]
+    with ExitStack() as stack:
+        services = run_sides(stack, sides)
+        keys = {service.url: create_tasks(service, USER)[0] for service in services}
+        operations: dict[str, Operation] = {
+            "read one": lambda service: [get_task(keys[service.url])] * REQUESTS,
+            "list 100": lambda service: [list_tasks(USER)] * REQUESTS,
+            "toggle": lambda service: [toggle_task(keys[service.url])] * REQUESTS,
+        }
+        for name, operation in operations.items():
+            print_ratio(name, sides, services, operation)
 
 
-def _start(
-    stack: ExitStack,
-    directory: Path,
-    settings: Mapping[str, str],
-    prepare: Callable[[Database], None] | None = None,
-) -> RunningServer:
-    database = Database(stack.enter_context(run_postgresql(directory)))
+def run_sides(stack: ExitStack, sides: Sequence[Side]) -> list[RunningServer]:
+    """Start the services, each on a PostgreSQL server of its own, until the stack is closed."""
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    return [_start(stack, directory / str(number), side) for number, side in enumerate(sides)]
+
+
+def _start(stack: ExitStack, directory: Path, side: Side) -> RunningServer:
+    database = Database(stack.enter_context(run_postgresql(directory)), directory=side.server.directory)
     stack.enter_context(closing(database))
-    database.run_flask("row-security", **settings)
-    if prepare:
-        prepare(database)
-    server = replace(OURS, settings={"WEB_CONCURRENCY": "1", "THREADS": "1", **settings})
-    return stack.enter_context(run_server(server, database, directory / "service.log"))
+    database.run_flask("row-security", **side.server.settings)
+    if side.prepare:
+        side.prepare(database)
+    return stack.enter_context(run_server(side.server, database, directory / "service.log"))
 
 
-def _create_tasks(service: RunningServer) -> list[TaskKey]:
-    tasks = service.client.of(USER)
-    return [TaskKey(USER, tasks.create(f"Task {number}")["id"]) for number in range(TASKS_PER_USER)]
+def create_tasks(service: RunningServer, user_id: str, number: int = TASKS_PER_USER) -> list[TaskKey]:
+    """Create so many tasks for the user, and return their keys."""
+    tasks = service.client.of(user_id)
+    return [TaskKey(user_id, tasks.create(f"Task {index}")["id"]) for index in range(number)]
 
 
-def _connect(service: RunningServer) -> HTTPConnection:
-    return HTTPConnection(urlsplit(service.url).netloc)
-
-
-def _print_ratio(operation: str, connections: list[HTTPConnection], requests: list[Request]) -> None:
-    asked = list(zip(connections, requests, strict=True))
-    for connection, request in asked:
-        _measure_mean(connection, request)  # This round warms up the services.
-    rounds = [[_measure_mean(connection, request) for connection, request in asked] for _ in range(ROUNDS)]
-    ratios = sorted(with_it / without for without, with_it in rounds)
-    without, with_it = (statistics.median(times) * 1e6 for times in zip(*rounds, strict=True))
+def print_ratio(name: str, sides: Sequence[Side], services: Sequence[RunningServer], operation: Operation) -> None:
+    """Ask both services in turns, and print the times of an answer and their ratio, the second by the first."""
+    connections = [HTTPConnection(urlsplit(service.url).netloc) for service in services]
+    asked = list(zip(connections, services, strict=True))
+    for connection, service in asked:
+        measure_mean(connection, operation(service))  # This round warms up the services.
+    rounds = [[measure_mean(connection, operation(service)) for connection, service in asked] for _ in range(ROUNDS)]
+    for connection in connections:
+        connection.close()
+    ratios = sorted(second / first for first, second in rounds)
+    times = (statistics.median(times) * 1e6 for times in zip(*rounds, strict=True))
+    told = ", ".join(f"{time:.0f} µs {side.name}" for time, side in zip(times, sides, strict=True))
     print(
-        f"{operation}: {without:.0f} µs without, {with_it:.0f} µs with, ratio {statistics.median(ratios):.3f}"
+        f"{name}: {told}, ratio {statistics.median(ratios):.3f}"
         f" (quartiles {ratios[ROUNDS // 4]:.3f} to {ratios[3 * ROUNDS // 4]:.3f}, {ROUNDS} rounds of {REQUESTS})"
     )
 
 
-def _measure_mean(connection: HTTPConnection, request: Request) -> float:
-    """Send the request many times, and return the mean time of an answer in seconds."""
-    target = request.target
+def measure_mean(
+    connection: HTTPConnection, requests: Sequence[Request], headers: Mapping[str, str] | None = None
+) -> float:
+    """Send the requests with these headers, and return the mean time of an answer in seconds."""
+    sent_headers = {"Content-Type": "application/json", **(headers or {})}
+    bodies = [json.dumps(request.body) if request.body else None for request in requests]
     start = time.perf_counter()
-    for _ in range(REQUESTS):
-        connection.request(request.method, target)
+    for request, body in zip(requests, bodies, strict=True):
+        connection.request(request.method, request.target, body, sent_headers)
         response = connection.getresponse()
         response.read()
-        assert response.status == 200
-    return (time.perf_counter() - start) / REQUESTS
+        assert response.status < 400, response.status
+    return (time.perf_counter() - start) / len(requests)
