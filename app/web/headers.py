@@ -1,14 +1,17 @@
 """Headers for browsers and proxies: which pages may read the answers, and what our own pages may load."""
 
 import re
+from http import HTTPStatus
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 Headers = list[tuple[str, str]]
 
-# The headers of requests that a page may send, and those of answers that it may read.
+# The methods and headers of requests that a page may send, and the headers of answers that it may read. nginx answers
+# for the service at times: deploy/nginx.conf has the same.
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 ALLOWED = [
     *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
     *("X-Request-ID", "traceparent", "tracestate", "baggage"),
@@ -48,12 +51,13 @@ TAGGED_HEADERS = [*SECURITY_HEADERS, ("Cache-Control", "private, no-cache")]  # 
 def init_app(app: Flask) -> None:
     """Let the configured origins call the API, and trust as many proxies as the settings say."""
     if app.config["CORS_ORIGINS"]:
+        app.after_request(_accept_preflight)  # Flask calls it after what Flask-Cors registers below.
         CORS(
             app,
             # As patterns that are matched whole: Flask-Cors takes a text with brackets for a regular expression.
             origins=[re.compile(rf"{re.escape(origin)}\Z") for origin in app.config["CORS_ORIGINS"]],
             supports_credentials=True,
-            methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+            methods=METHODS,
             allow_headers=ALLOWED,
             expose_headers=EXPOSED,
             max_age=PREFLIGHT_MAX_AGE,
@@ -61,6 +65,24 @@ def init_app(app: Flask) -> None:
     proxies = app.config["TRUSTED_PROXIES"]
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+
+
+def _accept_preflight(response: Response) -> Response:
+    """Answer 204 to every preflight request of an allowed origin, also where its path is wrong.
+
+    If one is answered by an error, a browser does not send the request that should follow, and its page can't read what
+    is wrong.
+    """
+    is_preflight = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
+    if (
+        is_preflight
+        and response.status_code >= HTTPStatus.BAD_REQUEST
+        and "Access-Control-Allow-Origin" in response.headers
+    ):
+        response.data = b""
+        response.status_code = HTTPStatus.NO_CONTENT
+        del response.headers["Content-Type"], response.headers["Content-Length"]
+    return response
 
 
 def constant_headers(path: str, headers: Headers) -> Headers:

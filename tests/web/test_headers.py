@@ -80,6 +80,18 @@ def test_a_configured_page_may_call_and_read(browsed: Client) -> None:
             assert "Origin" in answer.headers["Vary"]
 
 
+@pytest.mark.parametrize("path", ["/nope", "//api/alice/tasks", "/metrics/x", "/api/alice/nope", "/api/%00/tasks"])
+def test_a_page_may_read_that_its_path_is_wrong(browsed: Client, client: Client, path: str) -> None:
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"}
+    preflight = browsed.request("OPTIONS", path, headers=headers)
+    assert preflight.ok
+    assert "PUT" in preflight.headers["Access-Control-Allow-Methods"]
+    answer = browsed.request("PUT", path, headers={"Origin": ORIGIN})
+    assert answer.status_code >= 400
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert client.request("OPTIONS", "/nope", headers=headers).status_code == 404
+
+
 @pytest.mark.parametrize(
     "origin",
     [
