@@ -3,17 +3,15 @@
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from shutil import copytree
 from uuid import uuid4
 
 import pytest
 from flask import Flask
 
 from app.database.embedded import EmbeddedServer
-from tests.support import stack as stack_module
 from tests.support.client import REQUESTS
 from tests.support.databases import following
-from tests.support.project import ROOT, documented
+from tests.support.project import documented
 from tests.support.service import Service, running
 from tests.support.stack import MISSING, Stack, free_port
 from tests.support.waiting import wait_for
@@ -53,25 +51,15 @@ def methods(log: str) -> set[str]:
 
 @pytest.mark.stack
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")
-def test_the_documented_lines_of_nginx_send_reads_to_the_replicas(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copytree(ROOT / "deploy", tmp_path / "root" / "deploy")
-    monkeypatch.setattr(stack_module, "ROOT", tmp_path / "root")
-    file = tmp_path / "root" / "deploy" / "nginx.conf"
+def test_the_documented_lines_of_nginx_send_reads_to_the_replicas(tmp_path: Path) -> None:
     port = free_port()
     replicas = documented("nginx", "upstream replicas").replace("replica:8000", f"127.0.0.1:{port}")
-    configuration = file.read_text()
-    for found, put in (
-        ("    upstream service {", f"{replicas}\n    upstream service {{"),
-        ("proxy_pass http://service;", documented("nginx", "proxy_pass")),
-    ):
-        assert configuration.count(found) == 1
-        configuration = configuration.replace(found, put)
-    file.write_text(configuration)
-
+    edits = {
+        "    upstream service {": f"{replicas}\n    upstream service {{",
+        "proxy_pass http://service;": documented("nginx", "proxy_pass"),
+    }
     with ExitStack() as started:
-        stack = Stack(tmp_path / "stack")
+        stack = Stack(tmp_path / "stack", edits=edits)
         started.callback(stack.stop)
         standby = started.enter_context(following(stack.postgresql, tmp_path))
         replica = Service(

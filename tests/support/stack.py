@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,10 +50,18 @@ def listens(port: int) -> bool:
 class Stack:
     """One of each, on ports of its own.
 
-    `rate` is what nginx lets through, in requests per second; `data` is where PostgreSQL keeps its data.
+    `rate` is what nginx lets through, in requests per second; `data` is where PostgreSQL keeps its data. `edits` are
+    changes to nginx.conf: what is there once, and what a test puts in its place.
     """
 
-    def __init__(self, directory: Path, rate: int = 100_000, data: Path | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        rate: int = 100_000,
+        data: Path | None = None,
+        edits: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o711)
@@ -72,7 +81,7 @@ class Stack:
         }
         self._service_port = free_port()
         self.service = self.start_service()
-        self.rate = rate
+        self.rate, self.edits = rate, edits or {}
         self.nginx = self._start_nginx(urlsplit(self.service.url()).netloc)
         self.client = Client(f"http://127.0.0.1:{self.nginx_port}")
 
@@ -112,13 +121,19 @@ class Stack:
     def _start_nginx(self, upstream: str) -> subprocess.Popen[bytes]:
         home = self.directory / "nginx"
         home.mkdir(exist_ok=True)
+        names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        directories = " ".join(f"{name}_temp_path {home}/{name};" for name in names)
         configuration = (ROOT / "deploy" / "nginx.conf").read_text()
+        for found, put in self.edits.items():
+            assert configuration.count(found) == 1, found
+            configuration = configuration.replace(found, put)
         for found, put in (
             ("${SERVICE}", upstream),
             ("${RESOLVER}", "127.0.0.1"),
             ("${CORS_ORIGINS}", str(self._settings.get("CORS_ORIGINS", ""))),
             ("listen 80 ", f"listen 127.0.0.1:{self.nginx_port} "),
-            ("/tmp/", f"{home}/"),
+            ("pid /run/nginx.pid;", f"pid {home}/nginx.pid;"),
+            ("http {", f"http {{ {directories}"),
         ):
             assert found in configuration
             configuration = configuration.replace(found, put)
