@@ -9,16 +9,25 @@ from config import OPEN, is_this_machine
 
 # Headers by which a proxy says that it passes a request on.
 FORWARDING = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA")
+HEALTH = ("service.health", "service.ready")  # endpoints
 NAME = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]*))(?::\d*)?", re.IGNORECASE)
 
 
 def init_app(app: Flask) -> None:
-    """Refuse requests that name no host, or several; and in the open mode those of other sites and machines."""
+    """Refuse requests that name no host, or several; and in the open mode those of other sites and machines.
+
+    Where a public open service is meant, it refuses other names only if `ALLOWED_HOSTS` names its own.
+    """
     app.before_request(_require_one_host)
     app.before_request(_require_one_slash)
-    if app.config["AUTH_MODE"] == OPEN and not app.config["ALLOW_PUBLIC_OPEN"]:
-        allowed = frozenset(name.lower() for name in (app.config["HOST"], *app.config["ALLOWED_HOSTS"]))
-        app.before_request(lambda: _require_this_machine(allowed))
+    if app.config["AUTH_MODE"] != OPEN:
+        return
+    is_public, hosts = app.config["ALLOW_PUBLIC_OPEN"], app.config["ALLOWED_HOSTS"]
+    if not is_public:
+        app.before_request(_require_no_proxy)
+    if hosts or not is_public:
+        allowed = frozenset(name.lower() for name in (app.config["HOST"], *hosts))
+        app.before_request(lambda: _require_allowed_name(allowed))
 
 
 def is_forwarded() -> bool:
@@ -39,15 +48,26 @@ def _require_one_slash() -> None:
         raise NotFound()
 
 
-def _require_this_machine(allowed: frozenset[str]) -> None:
-    """Keep a service that anybody may use on this machine.
-
-    A page of any site can let its own name lead to this machine (DNS rebinding), so only names of this machine are
-    taken: else `BadRequest` (400). A proxy would publish the service: `Forbidden` (403).
-    """
-    if is_forwarded():
+def _require_no_proxy() -> None:
+    """Raise `Forbidden` (403) where the request came through a proxy, which would publish the service."""
+    if is_forwarded() and not _is_about_health():
         raise Forbidden("An open service does not answer through a proxy")
+
+
+def _require_allowed_name(allowed: frozenset[str]) -> None:
+    """Raise `BadRequest` (400) where `Host` is neither one of these names nor one of this machine.
+
+    A page of any site can let its own name lead to this machine (DNS rebinding).
+    """
     match = NAME.fullmatch(request.environ.get("HTTP_HOST") or "localhost")
     name = (match["address"] or match["name"]).lower() if match else ""
-    if name not in allowed and not is_this_machine(name):
+    if name not in allowed and not is_this_machine(name) and not _is_about_health():
         raise BadRequest()
+
+
+def _is_about_health() -> bool:
+    """Tell whether the request is a check of the health, which reveals nothing of a user.
+
+    Load balancers make it with names and headers of their own. Refused, they would take the service for a dead one.
+    """
+    return request.endpoint in HEALTH

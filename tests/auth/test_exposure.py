@@ -69,7 +69,7 @@ def test_an_open_service_behind_a_proxy_must_be_meant(app: Flask) -> None:
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via"])
 def test_an_open_service_does_not_answer_through_a_proxy(app: Flask, header: str) -> None:
-    answer = app.test_client().get("/health", headers={header: "192.0.2.1"})
+    answer = app.test_client().get("/", headers={header: "192.0.2.1"})
     assert (answer.status_code, answer.json) == (403, {"detail": "An open service does not answer through a proxy"})
 
 
@@ -82,12 +82,33 @@ def test_an_open_service_does_not_answer_through_a_proxy(app: Flask, header: str
     ],
 )
 def test_an_open_service_is_reached_by_names_of_this_machine_only(app: Flask, host: str, status: int) -> None:
-    assert app.test_client().get("/health", headers={"Host": host}).status_code == status
+    assert app.test_client().get("/", headers={"Host": host}).status_code == status
 
 
 def test_other_names_of_an_open_service_can_be_allowed(app: Flask) -> None:
     allowed = create_app(Config(DATABASE_URL=app.config["DATABASE_URL"], ALLOWED_HOSTS=("tasks.lan",)))
     for host, status in (("tasks.lan:8000", 200), ("Tasks.LAN", 200), ("other.lan", 400)):
-        assert allowed.test_client().get("/health", headers={"Host": host}).status_code == status
-    locked = create_app(Config(DATABASE_URL=NOWHERE, AUTH_MODE="secret", JWT_SECRET=SECRET))
-    assert locked.test_client().get("/health", headers={"Host": "tasks.example.com"}).status_code == 200
+        assert allowed.test_client().get("/", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize("settings", [{"AUTH_MODE": "secret", "JWT_SECRET": SECRET}, {"ALLOW_PUBLIC_OPEN": True}])
+def test_a_service_for_other_machines_is_reached_by_any_name(settings: dict[str, Any]) -> None:
+    served = create_app(Config(DATABASE_URL=NOWHERE, **settings)).test_client()
+    headers = {"Host": "tasks.example.com", "X-Forwarded-For": "192.0.2.1"}
+    assert served.get("/", headers=headers).status_code == 200
+
+
+def test_a_public_open_service_keeps_to_the_names_that_are_allowed() -> None:
+    config = Config(DATABASE_URL=NOWHERE, ALLOW_PUBLIC_OPEN=True, ALLOWED_HOSTS=("tasks.lan",))
+    public = create_app(config).test_client()
+    for host, status in (("tasks.lan", 200), ("localhost:8000", 200), ("evil.example", 400), ("192.0.2.1", 400)):
+        headers = {"Host": host, "X-Forwarded-For": "192.0.2.1"}
+        assert public.get("/", headers=headers).status_code == status
+
+
+def test_a_load_balancer_may_check_the_health_of_an_open_service(app: Flask) -> None:
+    headers = {"Host": "10.0.0.7:8000", "X-Forwarded-For": "192.0.2.1"}
+    for path in ("/health", "/health/", "/health/ready"):
+        assert app.test_client().get(path, headers=headers).status_code == 200
+    for path in ("/", "/api/alice/tasks", "/docs", "/metrics", "/health/nothing"):
+        assert app.test_client().get(path, headers=headers).status_code == 403
