@@ -24,7 +24,11 @@ VERSION = "1.0.0"
 PRODUCT = f"tasks-api/{VERSION}"
 
 AUTH_MODES = OPEN, SECRET, JWKS = ("open", "secret", "jwks")
-ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9A-Fa-f:]+\](:\d+)?")
+# As browsers write an origin: in lower case, and without the port that is the default.
+ORIGIN = re.compile(
+    r"(?!http:.*:80$|https:.*:443$)https?://(?:[a-z0-9._-]+|\[(?P<address>[0-9a-f:.]+)\])(?::[1-9][0-9]*)?"
+)
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 VIEWS = BASIC, FULL = ("basic", "full")
 WORKER_CLASSES = GRANIAN, GTHREAD = ("granian", "gthread")
 POSTGRESQL_DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
@@ -99,9 +103,9 @@ class Config:
             MAX_TASKS_PER_USER=number("MAX_TASKS_PER_USER", cls.MAX_TASKS_PER_USER, min=0, max=2_000_000_000),
             TRUSTED_PROXIES=number("TRUSTED_PROXIES", cls.TRUSTED_PROXIES, min=0),
             REQUEST_TELEMETRY=switch("REQUEST_TELEMETRY", cls.REQUEST_TELEMETRY),
-            ALLOWED_HOSTS=tuple(text("ALLOWED_HOSTS", "").replace(",", " ").split()),
+            ALLOWED_HOSTS=_split(text("ALLOWED_HOSTS", "", validate=_are_hosts)),
             METRICS_THROUGH_PROXY=switch("METRICS_THROUGH_PROXY", cls.METRICS_THROUGH_PROXY),
-            CORS_ORIGINS=tuple(text("CORS_ORIGINS", "", validate=_is_origins).replace(",", " ").split()),
+            CORS_ORIGINS=_split(text("CORS_ORIGINS", "", validate=_are_origins)),
             AUTH_MODE=text("AUTH_MODE", cls.AUTH_MODE, validate=_is_mode),
             ALLOW_PUBLIC_OPEN=switch("ALLOW_PUBLIC_OPEN", cls.ALLOW_PUBLIC_OPEN),
             JWT_SECRET=text("JWT_SECRET", "", validate=_has_no_outer_space) or None,
@@ -157,7 +161,7 @@ def _has_no_outer_space(value: str) -> None:
 
 
 def _is_http(url: str) -> None:
-    """Insist on TLS over a network: whoever changes the keys in transit could sign tokens for every user."""
+    """Insist on TLS over a network: an attacker who replaced the keys in transit could sign tokens for every user."""
     _has_no_outer_space(url)
     parts = urlsplit(url)
     if url and not (
@@ -168,12 +172,38 @@ def _is_http(url: str) -> None:
 
 def is_this_machine(host: str) -> bool:
     """Tell whether that host name or address is reached from this machine only."""
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True
 
 
-def _is_origins(origins: str) -> None:
-    if not all(ORIGIN.fullmatch(origin) for origin in origins.replace(",", " ").split()):
-        raise ValidationError("must be origins such as https://app.example.com, without a path, separated by commas.")
+def _split(names: str) -> tuple[str, ...]:
+    return tuple(names.replace(",", " ").split())
+
+
+def _are_hosts(hosts: str) -> None:
+    if not all(_is_address(host) or HOST_NAME.fullmatch(host) for host in _split(hosts)):
+        raise ValidationError("must be names or addresses, without a port, separated by commas.")
+
+
+def _are_origins(origins: str) -> None:
+    """Refuse what no browser sends: it would match no page."""
+    if not all(_is_origin(origin) for origin in _split(origins)):
+        raise ValidationError(
+            "must be origins as browsers send them, such as https://app.example.com, separated by commas: in lower"
+            " case, without a path and without the default port, and with an address of IPv6 in its shortest form."
+        )
+
+
+def _is_origin(origin: str) -> bool:
+    match = ORIGIN.fullmatch(origin)
+    address = match and match["address"]
+    if address:
+        return _is_address(address) and ip_address(address).compressed == address
+    return match is not None

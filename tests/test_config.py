@@ -88,3 +88,40 @@ def test_a_url_that_psycopg2_cannot_open_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(StartError, match="DATABASE_URL"):
         Config.from_environment()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "app.example.com", "https://app.example.com/", "https://*.example.com", "ftp://app.example.com"),
+        *("https://App.example.com", "https://app.example.com:443", "http://localhost:80", "http://localhost:080"),
+        *(
+            "https://[2001:DB8::1]",
+            "https://[2001:db8:0::1]",
+            "https://[::x]",
+            "https://[2001:db8::1]:443",
+            "https://[",
+        ),
+        *("https://bücher.example", "https://a.example|https://b.example", "https://a@b.example"),
+    ],
+)
+def test_what_no_browser_sends_is_no_origin(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", f"https://other.example.com, {origin}")
+    with pytest.raises(StartError, match="CORS_ORIGINS: must be origins as browsers send them"):
+        Config.from_environment()
+
+
+def test_origins_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = ["https://app.example.com", "http://my_app:3000", "https://[2001:db8::1]:8443", "http://127.0.0.1:5173"]
+    for separator in (",", ", ", " "):
+        monkeypatch.setenv("CORS_ORIGINS", separator.join(origins))
+        assert list(Config.from_environment().CORS_ORIGINS) == origins
+
+
+def test_a_host_has_neither_port_nor_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "tasks.lan,Other_1.lan, 192.0.2.1 2001:db8::1")
+    assert Config.from_environment().ALLOWED_HOSTS == ("tasks.lan", "Other_1.lan", "192.0.2.1", "2001:db8::1")
+    for host in ("tasks.lan:8000", "https://tasks.lan", "*", "[2001:db8::1]", "tasks.lan/"):
+        monkeypatch.setenv("ALLOWED_HOSTS", host)
+        with pytest.raises(StartError, match="ALLOWED_HOSTS: must be names or addresses, without a port"):
+            Config.from_environment()
