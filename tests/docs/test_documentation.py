@@ -1,13 +1,17 @@
 """The documentation is complete, says what the code says, and points only to what exists."""
 
+import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from flask import Flask
 
 from app import create_app
+from app.tasks.schemas import EXAMPLE
 from app.web.errors import ACCESS_FORBIDDEN, DETAILS, TASK_NOT_FOUND, UNAUTHENTICATED
 from app.web.fields import CONFLICT, MESSAGES
 from config import ROOT, VERSION, Config
@@ -137,6 +141,15 @@ def requests(app: Flask) -> Iterator[tuple[str, str]]:
         if not rule.endpoint.endswith("static"):
             for method in set(rule.methods or ()) - {"HEAD", "OPTIONS"}:
                 yield method, re.sub(r"<(\w+)>", r"{\1}", rule.rule)
+
+
+def test_the_ids_of_examples_were_made_when_their_tasks_were_created() -> None:
+    pages = [page.read_text() for page in PAGES] + [json.dumps(EXAMPLE)]
+    examples = [found for text in pages for found in re.findall(r'"id": ?"([^"]+)".*?"created_at": ?"([^"]+)"', text)]
+    assert len(examples) > 1
+    for task_id, created_at in examples:
+        seconds = datetime.fromisoformat(created_at).timestamp()
+        assert UUID(task_id).int >> 80 == int(seconds * 1000), task_id  # RFC 9562, section 5.7
 
 
 def test_every_route_is_described_and_no_other(application: Flask) -> None:
