@@ -59,12 +59,12 @@ class logger_class(Logger):  # noqa: N801 -- the name of the setting.
 
 
 def on_starting(server):
-    """Refuse to serve where something is amiss; start the embedded server, where there is to be one."""
+    """Refuse to serve where something is wrong; start the embedded server where no database is configured."""
     for warning in (refusal, raise_descriptor_limit(worker_connections)):
         if warning is not None:
             server.log.warning(warning)
     if not server.master_pid and not systemd.listen_fds(unset_environment=False):  # Otherwise sockets are inherited.
-        for address in _tcp_addresses(server):
+        for address in _list_tcp_addresses(server):
             require_free_address(address)
     server.settled_address = (settings.HOST, settings.PORT)
     metrics.share(2 * server.num_workers + SPARE_SLOTS)
@@ -75,7 +75,7 @@ def on_starting(server):
 
 def _prepare(server, wanted):
     """Check that it is safe to serve with these settings, and have the workers serve what was checked."""
-    hosts = [host for host, _ in _tcp_addresses(server)]
+    hosts = [host for host, _ in _list_tcp_addresses(server)]
     address = (wanted.HOST, wanted.PORT)
     if address != server.settled_address:  # It changes with a reload.
         require_free_address(address)
@@ -87,7 +87,7 @@ def _prepare(server, wanted):
         server.app.callable = application
 
 
-def _tcp_addresses(server):
+def _list_tcp_addresses(server):
     return [address for address in server.cfg.address if isinstance(address, tuple)]
 
 

@@ -17,7 +17,7 @@ FILES = sorted((ROOT / "app").rglob("*.py"))
 FACTORY = "app"
 FEATURES = ("app.tasks", "app.changes", "app.transfer")
 
-# Whoever a name on the left begins with never reaches what a name on the right begins with, by any number of imports.
+# A module whose name begins as on the left never imports, directly or through others, one that begins as on the right.
 FORBIDDEN = {
     "app.exceptions": ("app.",),
     "app.extensions": ("app.",),

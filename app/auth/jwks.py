@@ -93,7 +93,7 @@ def read_keys(document: bytes) -> Keys:
     keys: Keys = {}
     key_ids = []
     for member in members if isinstance(members, list) else []:
-        found = _keys_of(member) if isinstance(member, dict) else {}
+        found = _read_member(member) if isinstance(member, dict) else {}
         key_ids += [key_id for key_id, _ in found][:1]
         keys.update(found)
     if not keys:
@@ -103,7 +103,7 @@ def read_keys(document: bytes) -> Keys:
     return keys
 
 
-def _keys_of(member: dict[str, Any]) -> Keys:
+def _read_member(member: dict[str, Any]) -> Keys:
     """Return one key, for each algorithm that its owner allows and its type knows; a secret one knows none of them."""
     key_id = member.get("kid")
     if not isinstance(key_id, str | None) or not _may_verify(member):

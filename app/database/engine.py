@@ -32,8 +32,8 @@ CONNECT_ARGUMENTS = {
 
 def init_app(app: Flask) -> None:
     """Give the application its engine: one connection for each thread, each statement committed by itself."""
-    url = app.config["DATABASE_URL"] or embedded.url_of_running(Path(app.instance_path) / "postgresql")
-    app.config["SQLALCHEMY_DATABASE_URI"] = engine_url(url)
+    url = app.config["DATABASE_URL"] or embedded.start_server(Path(app.instance_path) / "postgresql")
+    app.config["SQLALCHEMY_DATABASE_URI"] = make_engine_url(url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "isolation_level": "AUTOCOMMIT",
         "pool_size": app.config["THREADS"] + 1,  # The last one is for the checks of readiness.
@@ -51,7 +51,7 @@ def init_app(app: Flask) -> None:
         event.listen(db.engine, "checkout", _require_silence)
 
 
-def engine_url(database_url: str) -> URL:
+def make_engine_url(database_url: str) -> URL:
     """Return the URL with psycopg2 as its driver, whichever of its spellings `database_url` has."""
     return make_url(database_url).set(drivername="postgresql+psycopg2")
 

@@ -13,7 +13,7 @@ RENEWAL_PAUSE = 1  # seconds: on a server that stays read-only, each write would
 
 
 class Lifetime:
-    """The limits for all connections of this process. Whoever takes one into use asks `is_over` first."""
+    """The limits for all connections of this process. Ask `is_over` before each use of a connection."""
 
     def __init__(self, max_age: float) -> None:
         self.max_age = max_age  # seconds
@@ -27,7 +27,7 @@ class Lifetime:
         record.info[ENDS] = now + self.max_age * random.uniform(0.9, 1)  # noqa: S311 -- nothing secret
 
     def is_over(self, info: Any) -> bool:
-        """Tell whether the connection with that `info` is to be replaced."""
+        """Tell whether the connection with that `info` must be replaced."""
         return bool(info[OPENED] < self._renewed or info[ENDS] < monotonic())
 
     def require_time_left(self, _connection: Any, record: Any, _proxy: Any) -> None:

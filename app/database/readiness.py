@@ -68,7 +68,7 @@ def read_state_in_time(seconds: float) -> State | None:
     global _asking  # noqa: PLW0603 -- what all who ask have in common.
     with _asking_lock:
         if _asking is None or _asking.done():
-            _asking = _asker.submit(_state_of, current_app._get_current_object())  # type: ignore[attr-defined]
+            _asking = _asker.submit(_read_state_of, current_app._get_current_object())  # type: ignore[attr-defined]
         asking = _asking
     try:
         return asking.result(seconds)
@@ -76,7 +76,7 @@ def read_state_in_time(seconds: float) -> State | None:
         return None
 
 
-def _state_of(app: Flask) -> State:
+def _read_state_of(app: Flask) -> State:
     with app.app_context():
         return read_state()
 
@@ -110,7 +110,7 @@ def find_write_fault(state: State) -> str | None:
     return None
 
 
-def reason_not_ready(state: State) -> str | None:
+def find_fault(state: State) -> str | None:
     """Return what keeps us from serving, with what mends it, or None."""
     return find_encoding_fault(state) or find_schema_fault(state) or find_write_fault(state)
 

@@ -1,8 +1,8 @@
 """The SQL statements about tasks, one for each request and view.
 
 Each of them is sent as one string, in one implicit transaction. Locks are always taken in one order: the task, then the
-row of the user. Whoever holds the row of the user until the commit gives versions in the order of the commits, and
-without gaps. What finds nothing to change takes no version.
+row of the user. A statement keeps the lock on the row of the user until its commit, so versions are in the order of the
+commits and have no gaps. A statement that finds nothing to change takes no version.
 """
 
 from sqlalchemy import text

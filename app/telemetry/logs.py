@@ -36,8 +36,8 @@ class TerminalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the traceback where there is one."""
         clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        fields = " ".join(f"{name}={_printable(value)}" for name, value in _fields(record).items() if value is not None)
-        line = f"{clock} {record.levelname:7} {_printable(record.getMessage())} {fields}".rstrip()
+        fields = " ".join(f"{name}={_escape(value)}" for name, value in _fields(record).items() if value is not None)
+        line = f"{clock} {record.levelname:7} {_escape(record.getMessage())} {fields}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -46,7 +46,7 @@ def configure() -> None:
     # Our formats show no caller, thread or process, so `logging` need not collect them (its manual, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    dictConfig(_configuration())
+    dictConfig(_make_configuration())
 
 
 def log_request(fields: dict[str, Any]) -> None:
@@ -81,7 +81,7 @@ def _format_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _configuration() -> dict[str, Any]:
+def _make_configuration() -> dict[str, Any]:
     formatter = TerminalFormatter if _is_on_terminal() else JSONFormatter
     return {
         "version": 1,
@@ -100,5 +100,5 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return fields
 
 
-def _printable(value: Any) -> str:
+def _escape(value: Any) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(value))

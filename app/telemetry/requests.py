@@ -15,7 +15,7 @@ from app.telemetry.request_ids import REQUEST_ID
 
 def init_app(app: Flask) -> None:
     """Name the routes to the metrics. To be called once the application has all of them."""
-    name_routes(_template(rule.rule) for rule in app.url_map.iter_rules())
+    name_routes(_format_route(rule.rule) for rule in app.url_map.iter_rules())
 
 
 class Record:
@@ -31,7 +31,7 @@ class Record:
         seconds = time.perf_counter() - self._started
         request: Request = self._environ["werkzeug.request"]
         method = request.method if request.method in METHODS else OTHER
-        route = _template(request.url_rule.rule) if request.url_rule is not None else UNMATCHED
+        route = _format_route(request.url_rule.rule) if request.url_rule is not None else UNMATCHED
         code = int(status[:3])
         count_request(method, route, code, seconds)
         self._entry = {
@@ -52,5 +52,5 @@ class Record:
 
 
 @cache
-def _template(rule: str) -> str:
+def _format_route(rule: str) -> str:
     return str(FlaskPlugin.flaskpath2openapi(rule))

@@ -15,7 +15,7 @@ CHECK_SIZE = 9  # bytes
 def make_cursor(position: list[Any], bound_to: list[Any]) -> str:
     """Return an opaque text for a position in a list, which is bound to everything that the list depends on.
 
-    It is no secret: whoever makes one up only reads another page of what is open to them.
+    It need not be secret: a client that forges one only reads another page of its own list.
     """
     payload = json.dumps(position, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_check(payload, bound_to) + payload).decode().rstrip("=")

@@ -32,14 +32,14 @@ def check_path(path_fields: Mapping[str, String]) -> None:
     Raises `InvalidRequest`, unless there is a body too: then `read_body` does, so that all faults are told at once.
     """
     path: Mapping[str, str] = request.view_args or {}
-    found = [fault for name, field in path_fields.items() for fault in _path_faults(path, name, field)]
+    found = [fault for name, field in path_fields.items() for fault in _find_path_faults(path, name, field)]
     if found and request.method not in METHODS_WITH_BODY:
         raise InvalidRequest(found)
     if found:
         g.path_faults = found
 
 
-def _path_faults(path: Mapping[str, str], name: str, field: String) -> list[Fault]:
+def _find_path_faults(path: Mapping[str, str], name: str, field: String) -> list[Fault]:
     value = path[name]
     if REPLACEMENT_CHARACTER in value and not _is_utf8(request.environ["PATH_INFO"]):
         return faults("path", {name: [FORBIDDEN_CHARACTER]})
@@ -69,7 +69,7 @@ def read_body(schema: RequestSchema, query_faults: list[Fault]) -> dict[str, Any
     req: Request = request._get_current_object()  # type: ignore[attr-defined]
     try:
         sent = _read(req)
-        body: dict[str, Any] = schema.load(_decoded(req, sent)) if sent or schema.body_required else {}
+        body: dict[str, Any] = schema.load(_decode(req, sent)) if sent or schema.body_required else {}
     except ValidationError as error:
         raise InvalidRequest(other_faults + faults("body", error.messages_dict)) from error
     if other_faults:
@@ -77,7 +77,7 @@ def read_body(schema: RequestSchema, query_faults: list[Fault]) -> dict[str, Any
     return body
 
 
-def _decoded(req: Request, sent: bytes) -> Any:
+def _decode(req: Request, sent: bytes) -> Any:
     if sent and not _is_json(req):
         raise UnsupportedMediaType()
     try:
@@ -114,7 +114,7 @@ def _read(req: Request) -> bytes:
 
 def _discard(stream: IO[bytes]) -> None:
     """Read on, within reason: a client that is still sending when the connection closes may never see the answer."""
-    with suppress(Exception):  # What nobody wants can't be wrong.
+    with suppress(Exception):  # The bytes are thrown away, so no error in them matters.
         for _ in range(DISCARDED_AT_MOST // CHUNK):
             if not stream.read(CHUNK):
                 break

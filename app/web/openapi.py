@@ -44,12 +44,12 @@ def init_app(app: Flask) -> None:
         OPENAPI_REDOC_URL="/redoc/assets/redoc.standalone.js",
     )
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # No error is left without a name.
-    api.init_app(app, spec_kwargs={"marshmallow_plugin": _Plugin(schema_name_resolver=_schema_name)})
+    api.init_app(app, spec_kwargs={"marshmallow_plugin": _Plugin(schema_name_resolver=_name_schema)})
     for unused in ("Error", "PaginationMetadata"):
         del api.spec.components.schemas[unused]
     for name, path in (("swagger_ui", "/docs/assets"), ("redoc", "/redoc/assets")):
         app.register_blueprint(
-            flask.Blueprint(name, __name__, static_folder=_assets(*ASSETS[name]), static_url_path=path)
+            flask.Blueprint(name, __name__, static_folder=_find_assets(*ASSETS[name]), static_url_path=path)
         )
     document_errors()
     if app.config["AUTH_MODE"] != OPEN:
@@ -84,11 +84,11 @@ class _Plugin(MarshmallowPlugin):
     Converter = _Converter
 
 
-def _schema_name(schema: Schema | type[Schema]) -> str:
+def _name_schema(schema: Schema | type[Schema]) -> str:
     name = schema.__name__ if isinstance(schema, type) else type(schema).__name__
     return name.removesuffix("Schema")
 
 
-def _assets(name: str, folder: str) -> Path:
-    """Return a folder of an installed distribution, which is not imported: only its files are wanted."""
+def _find_assets(name: str, folder: str) -> Path:
+    """Return a folder of an installed distribution. Only its files are needed, so it is not imported."""
     return Path(str(distribution(name).locate_file(folder)))

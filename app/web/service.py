@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from app.database.readiness import read_state_in_time, reason_not_ready
+from app.database.readiness import find_fault, read_state_in_time
 from app.telemetry.metrics import render_metrics
 from app.web.blueprint import Blueprint
 from app.web.errors import RETRY_AFTER, http_error
@@ -76,7 +76,7 @@ def ready() -> ResponseReturnValue:
     above it; or `off`.
     """
     state = read_state_in_time(DEADLINE)
-    reason = "the database does not answer" if state is None else reason_not_ready(state)
+    reason = "the database does not answer" if state is None else find_fault(state)
     if state is None or reason is not None:
         response = http_error(ServiceUnavailable(retry_after=RETRY_AFTER))
         response.headers["X-Failed-Check"] = reason

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from app import create_app
-from app.database.embedded import ROLE, SUPERUSER, EmbeddedServer, binaries
+from app.database.embedded import ROLE, SUPERUSER, EmbeddedServer, find_binaries
 from app.extensions import db
 from config import Config
 from tests.support.client import Client
@@ -96,7 +96,7 @@ def restore(server: EmbeddedServer, file: Path) -> str:
 
 
 def postgresql(program: str, *arguments: str) -> None:
-    subprocess.run([binaries(18) / program, *arguments], check=True, capture_output=True, timeout=DEADLINE)
+    subprocess.run([find_binaries(18) / program, *arguments], check=True, capture_output=True, timeout=DEADLINE)
 
 
 def rows(server: EmbeddedServer, database: str, sql: str) -> list[Any]:

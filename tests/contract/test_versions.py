@@ -144,7 +144,7 @@ def test_changes_that_are_applied_in_turn_give_the_tasks(alice: Tasks, limit: in
     assert sorted(fresh.tasks) == sorted(replica.tasks)
 
 
-@promise("docs/synchronization.md#changes", "No change is ever skipped, whoever writes meanwhile.")
+@promise("docs/synchronization.md#changes", "No change is ever skipped, even while other clients write.")
 def test_no_change_is_skipped_while_others_write(alice: Tasks) -> None:
     def write(number: int) -> None:
         tasks = alice.apart()

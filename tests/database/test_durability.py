@@ -28,7 +28,7 @@ def test_writes_that_were_answered_survive_kill_9_of_all(server: EmbeddedServer,
         answered = [tasks.create(f"Task {number}")["id"] for number in range(50)]
         postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
         os.kill(postmaster, signal.SIGKILL)
-        wait_for(lambda: postmaster not in server._processes())  # A signal takes a moment to arrive.
+        wait_for(lambda: postmaster not in server._find_processes())  # A signal takes a moment to arrive.
         server.start()
         wait_for(lambda: tasks.list_tasks().status_code == 200)
         assert [task["id"] for task in tasks.all()] == answered

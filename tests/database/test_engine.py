@@ -4,14 +4,14 @@ import pytest
 
 from app import create_app
 from app.database.embedded import EmbeddedServer
-from app.database.engine import engine_url
+from app.database.engine import make_engine_url
 from app.extensions import db
 from config import Config
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_every_spelling_of_the_url_means_psycopg2(scheme: str) -> None:
-    url = engine_url(f"{scheme}://me:p%40ss@ep-1.neon.tech/tasks?sslmode=require&channel_binding=require")
+    url = make_engine_url(f"{scheme}://me:p%40ss@ep-1.neon.tech/tasks?sslmode=require&channel_binding=require")
     assert (url.drivername, url.username, url.password, url.database) == ("postgresql+psycopg2", "me", "p@ss", "tasks")
     assert dict(url.query) == {"sslmode": "require", "channel_binding": "require"}
 

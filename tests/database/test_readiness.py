@@ -53,7 +53,7 @@ def assert_not_ready(app: Flask, reason: str) -> None:
 def test_readiness_is_told_within_a_second_whatever_the_database_does(server: EmbeddedServer, tmp_path: Path) -> None:
     with running(tmp_path / "log", DATABASE_URL=server.url(), WEB_CONCURRENCY="1") as client:
         assert client.get("/health/ready").status_code == 200
-        processes = server._processes()
+        processes = server._find_processes()
         for pid in processes:
             os.kill(pid, signal.SIGSTOP)
         try:

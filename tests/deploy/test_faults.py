@@ -73,7 +73,7 @@ def restart(mode: str) -> Callable[[Stack], None]:
 
 
 def freeze_postgresql(stack: Stack) -> None:
-    processes = stack.postgresql._processes()
+    processes = stack.postgresql._find_processes()
     try:
         for pid in processes:
             os.kill(pid, signal.SIGSTOP)

@@ -58,7 +58,7 @@ def newer(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def started() -> Iterator[ExitStack]:
-    """Where a test notes what is to be stopped in the end."""
+    """Where a test notes what must be stopped in the end."""
     with ExitStack() as started:
         yield started
 

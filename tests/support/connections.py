@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tests.support.service import Service
 
 PROMPT = 5  # seconds, for each answer; in vain, the service waits for twice as long
-THREADS = 2  # of the services that are to be kept busy
+THREADS = 2  # of the services that a test keeps busy
 
 Start = Callable[..., Service]
 Connect = Callable[[Service], "Connection"]

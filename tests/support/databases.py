@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from app import create_app
-from app.database.embedded import DEFAULT_VERSION, ROLE, SUPERUSER, EmbeddedServer, binaries
+from app.database.embedded import DEFAULT_VERSION, ROLE, SUPERUSER, EmbeddedServer, find_binaries
 from app.extensions import db
 from config import Config
 from tests.support.commands import command
@@ -29,7 +29,7 @@ def migrate(url: str) -> None:
 def partition(url: str) -> None:
     """Turn the tables of a migrated database into hash partitions, with the very script of the documentation."""
     subprocess.run(
-        [binaries(DEFAULT_VERSION) / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url],
+        [find_binaries(DEFAULT_VERSION) / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url],
         input=documented("sql", "PARTITION BY HASH"),
         check=True,
         capture_output=True,
@@ -60,7 +60,7 @@ def following(primary: EmbeddedServer, directory: Path) -> Iterator[EmbeddedServ
     """Give a hot standby of that server."""
     standby = EmbeddedServer(directory / "standby")
     standby._require_usable_directories()
-    primary._checked(
+    primary._run_checked(
         *("pg_basebackup", "--pgdata", str(standby.data), "--write-recovery-conf", "--checkpoint", "fast"),
         *("--host", str(primary.socket_directory), "--username", SUPERUSER),
         cwd=primary.data,

@@ -80,7 +80,7 @@ class Issuer:
             def do_GET(self) -> None:
                 issuer.fetches += 1
                 issuer.headers.append(dict(self.headers))
-                with suppress(OSError):  # Whoever asked may have hung up.
+                with suppress(OSError):  # The client may have closed the connection.
                     issuer.answer(self)
 
             def log_message(self, *_: object) -> None:

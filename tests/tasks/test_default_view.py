@@ -1,4 +1,4 @@
-"""A service that gives the full task to whoever does not ask for the basic one."""
+"""A service that gives the full task to clients that do not ask for the basic one."""
 
 from collections.abc import Iterator
 from pathlib import Path
