@@ -7,8 +7,16 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from config import OPEN, is_this_machine
 
-# Headers by which a proxy says that it passes a request on.
-FORWARDING = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA")
+# Headers by which a proxy says that it passes a request on: those of standards and of servers, then those of networks
+# that deliver content.
+FORWARDING = frozenset(
+    f"HTTP_{name}"
+    for name in (
+        *("FORWARDED", "VIA", "X_FORWARDED", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PORT"),
+        *("X_FORWARDED_PREFIX", "X_FORWARDED_PROTO", "X_FORWARDED_SERVER", "X_REAL_IP", "X_CLIENT_IP"),
+        *("CDN_LOOP", "CF_CONNECTING_IP", "FASTLY_CLIENT_IP", "TRUE_CLIENT_IP"),
+    )
+)
 HEALTH = ("service.health", "service.ready")  # endpoints
 NAME = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]*))(?::\d*)?", re.IGNORECASE)
 
@@ -32,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 def is_forwarded() -> bool:
     """Tell whether the current request came through a proxy."""
-    return any(f"HTTP_{name}" in request.environ for name in FORWARDING)
+    return not FORWARDING.isdisjoint(request.environ)
 
 
 def _require_one_host() -> None:

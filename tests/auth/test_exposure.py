@@ -67,7 +67,10 @@ def test_an_open_service_behind_a_proxy_must_be_meant(app: Flask) -> None:
     require_privacy(create_app(Config(**settings, ALLOW_PUBLIC_OPEN=True)).config, ["127.0.0.1"])
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via"])
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "Forwarded", "Via", "CF-Connecting-IP"],
+)
 def test_an_open_service_does_not_answer_through_a_proxy(app: Flask, header: str) -> None:
     answer = app.test_client().get("/", headers={header: "192.0.2.1"})
     assert (answer.status_code, answer.json) == (403, {"detail": "An open service does not answer through a proxy"})
