@@ -72,12 +72,14 @@ RENEW = text(f"""
         version = greatest(version + 1, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint)
     WHERE user_id = :owner
 """)
-# As one change of all these tasks, with the same order of locks.
+# One change of all these tasks. They are counted so that all of them are locked before the row of the user, which is
+# the order of all requests: EXISTS would lock only the first, and deadlock with requests.
 RENUMBER_TASKS = text(f"""
     SELECT set_config('app.user_id', :owner, true);
     WITH task AS (SELECT id FROM tasks WHERE user_id = :owner AND {_RECENT} ORDER BY id FOR NO KEY UPDATE),
     head AS (
-        UPDATE users SET version = version + 1 WHERE user_id = :owner AND EXISTS (SELECT FROM task) RETURNING version
+        UPDATE users SET version = version + 1 WHERE user_id = :owner AND (SELECT count(*) FROM task) > 0
+        RETURNING version
     )
     UPDATE tasks SET version = head.version FROM head WHERE user_id = :owner AND id IN (SELECT id FROM task)
 """)
