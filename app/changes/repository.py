@@ -9,21 +9,27 @@ from app.database.session import fetch_all
 from app.exceptions import SyncTokenExpired
 from app.tasks.repository import EMPTY_TAG, count_old_tasks, make_tag, make_task
 
-NUMBER = "0|[1-9][0-9]{0,17}"
-TOKEN = re.compile(f"(?P<epoch>[0-9a-f]{{16}})-(?P<reached>{NUMBER})(?:-(?P<began>{NUMBER}))?", re.ASCII)
+NUMBER = "0|[1-9][0-9]*"
+TOKEN = re.compile(f"(?P<epoch>[A-Za-z0-9._~-]+?)-(?P<reached>{NUMBER})(?:-(?P<began>{NUMBER}))?", re.ASCII)
 NOTHING = -1  # reached, before the first version
+BIGINT_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Token:
-    """Up to which version of which epoch a client has the changes, and where its run of pages began."""
+    """Up to which version of which epoch a client has the changes, and where its run of pages began.
 
+    `is_inside` tells that the run has more pages.
+    """
+
+    text: str
     epoch: str | None
     reached: int
     began: int | None
+    is_inside: bool
 
 
-FROM_THE_START = Token(None, NOTHING, None)
+FROM_THE_START = Token(EMPTY_TAG, None, NOTHING, None, is_inside=False)
 
 
 @dataclass(frozen=True)
@@ -43,14 +49,15 @@ def read_token(text: str | None) -> Token | None:
     match = TOKEN.fullmatch(text)
     if match is None:
         return None
-    reached = int(match["reached"])
-    return Token(match["epoch"], reached, int(match["began"]) if match["began"] else reached)
+    reached, began = (_read_number(digits) for digits in (match["reached"], match["began"] or match["reached"]))
+    return Token(text, match["epoch"], reached, began, is_inside=match["began"] is not None)
 
 
 def list_changes(user_id: str, token: Token, limit: int, view: str) -> Changes:
     """Return the changes after the token, at least one page of them.
 
-    Raises `SyncTokenExpired` where the token is of another epoch, or deletions since then may be forgotten.
+    Where the token is beyond the newest change, which a replica that lags may not have yet, there are none, and the
+    token stays. Raises `SyncTokenExpired` where it is of another epoch, or deletions since then may be forgotten.
     """
     parameters = {"owner": user_id, "reached": token.reached, "began": token.began, "most": limit}
     rows = fetch_all(user_id, statements.CHANGES[view], parameters)
@@ -61,12 +68,17 @@ def list_changes(user_id: str, token: Token, limit: int, view: str) -> Changes:
         return list_changes(user_id, token, limit, view)
     if token.epoch is not None and (epoch != token.epoch or (token.began or 0) < purged):
         raise SyncTokenExpired()
+    if epoch is None or token.reached > version:
+        return Changes([], [], token.text, token.is_inside)
     tasks = [make_task(row[2:], view) for row in changes if not row[1]]
     deleted = [row[2] for row in changes if row[1]]
-    if epoch is None:
-        return Changes([], [], EMPTY_TAG, False)
     last = changes[-1][0] if changes else version
     if len(changes) >= limit and last < version:
         began = version if token.began is None else token.began
         return Changes(tasks, deleted, f"{epoch}-{last}-{began}", True)
-    return Changes(tasks, deleted, make_tag(epoch, max(version, token.reached)), False)
+    return Changes(tasks, deleted, make_tag(epoch, version), False)
+
+
+def _read_number(digits: str) -> int:
+    """Return a version; one that PostgreSQL's bigint can't hold is as far beyond all others as the largest."""
+    return min(int(digits[:20]), BIGINT_MAX)

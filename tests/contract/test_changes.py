@@ -82,11 +82,20 @@ def test_a_token_of_another_user_is_none(alice: Tasks, bob: Tasks) -> None:
     assert (answer.status_code, answer.json()) == (410, {"detail": "Sync token expired"})
 
 
+@promise("docs/synchronization.md#changes", '410 `{"detail": "Sync token expired"}`')
+def test_a_token_of_another_epoch_is_expired(alice: Tasks) -> None:
+    alice.create()
+    for epoch in ("0123456789abcdef", "A.b_c~-", "7"):
+        answer = alice.changes(f"?since={epoch}-1")
+        assert (answer.status_code, answer.json()) == (410, {"detail": "Sync token expired"})
+
+
 @promise("docs/synchronization.md#changes", "gets an empty page and the same token")
-def test_a_token_that_is_ahead_is_kept(alice: Tasks) -> None:
+@pytest.mark.parametrize("further", [5, 2**63, 10**30])
+def test_a_token_that_is_ahead_is_kept(alice: Tasks, further: int) -> None:
     alice.create()
     epoch, _, number = alice.changes().json()["token"].rpartition("-")
-    ahead = f"{epoch}-{int(number) + 5}"
+    ahead = f"{epoch}-{int(number) + further}"
     assert alice.changes(f"?since={ahead}").json() == {"tasks": [], "deleted": [], "token": ahead, "has_more": False}
 
 
