@@ -116,15 +116,15 @@ def add(user_id: str, values: Mapping[str, Any], view: str, most: int) -> tuple[
 
 
 def add_once(user_id: str, values: Mapping[str, Any], view: str, most: int, key: Key) -> tuple[Task, int, bool]:
-    """Create a task, unless the key was used before: then return what was answered, and True.
+    """Create a task, unless the key was used before: then return what was answered, in that view, and True.
 
     Raises `TaskLimitReached`, or `KeyReused` where the key was used with another request.
     """
-    parameters = {**_values_of_new_task(user_id, values, most), **_values_of_key(key)}
+    parameters = {**_values_of_new_task(user_id, values, most), **_values_of_key(key, view)}
     rows = _fetch_once(user_id, statements.ADD_ONCE, parameters)
     if not rows:
         raise TaskLimitReached(most)
-    return _read_answer(rows[0], view, key)
+    return _read_answer(rows[0], key)
 
 
 def update(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
@@ -171,9 +171,11 @@ def set_completed_once(  # noqa: PLR0913, PLR0917 -- all of them are what one re
     user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None, most: int, key: Key
 ) -> tuple[Task, int, bool]:
     """Do the same, unless the key was used before: then return what was answered, and True. Raises `KeyReused`."""
-    parameters = {**_values_of_completion(task_id, completed, accepted, most), **_values_of_key(key)}
-    row = _change(statements.SET_COMPLETED_ONCE, user_id, parameters)
-    return _read_answer(row[2:], view, key)
+    parameters = {**_values_of_completion(task_id, completed, accepted, most), **_values_of_key(key, view)}
+    # A text that is no UUID is the id of no task, but it may come with a key that was used for one.
+    statement = statements.SET_COMPLETED_ONCE if UUID.fullmatch(task_id) else statements.KEY
+    row = _change(statement, user_id, parameters)
+    return _read_answer(row[2:], key)
 
 
 def delete(user_id: str, task_id: str, accepted: list[int] | None) -> None:
@@ -243,13 +245,13 @@ def _values_of_completion(
     return {"task_id": task_id, "new_completed": completed, "accepted": accepted, "most": most}
 
 
-def _values_of_key(key: Key) -> dict[str, Any]:
-    return {"key": key.text, "fingerprint": key.fingerprint}
+def _values_of_key(key: Key, view: str) -> dict[str, Any]:
+    return {"key": key.text, "fingerprint": key.fingerprint, "view": view}
 
 
 def _find(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> Row:
     """Run a statement about one task and return its row. A text that is no UUID is the id of no task."""
-    if UUID.fullmatch(parameters["task_id"]):
+    if UUID.fullmatch(parameters["task_id"]) or statement is statements.KEY:
         rows = _fetch_once(user_id, statement, {"owner": user_id, **parameters})
         if rows:
             return rows[0]
@@ -304,8 +306,11 @@ def _fetch_once(user_id: str, statement: Statement, parameters: Mapping[str, Any
     return rows
 
 
-def _read_answer(row: Row, view: str, key: Key) -> tuple[Task, int, bool]:
-    """Return task and version of an answer that was kept, and whether it was kept before this request."""
+def _read_answer(row: Row, key: Key) -> tuple[Task, int, bool]:
+    """Return task and version of an answer that was kept, and whether it was kept before this request.
+
+    Raises `KeyReused` where it was the answer to another request.
+    """
     fingerprint, answer = row
     if fingerprint is not None and bytes(fingerprint) != key.fingerprint:
         raise KeyReused(key.text)
@@ -313,5 +318,5 @@ def _read_answer(row: Row, view: str, key: Key) -> tuple[Task, int, bool]:
     for name in ("created_at", "updated_at", "completed_at"):
         if kept[name] is not None:
             kept[name] = datetime.fromisoformat(kept[name])
-    task = make_changed_task(tuple(kept[name] for name in (*BASIC_FIELDS, "version", *FULL_FIELDS)), view)
+    task = make_changed_task(tuple(kept[name] for name in (*BASIC_FIELDS, "version", *FULL_FIELDS)), kept["view"])
     return task, kept["version"], fingerprint is not None

@@ -110,7 +110,8 @@ ADD = {
     for view in VIEWS
 }
 
-# A key that was used before, with its answer. Expired keys are removed now and then, by the user's own requests.
+# A key that was used before, with its answer. Expired keys are removed now and then, by the user's own requests: by one
+# in sixteen, which the clock chooses, so that no pattern of requests keeps them.
 _SEEN = "seen AS (SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = :owner AND key = :key)"
 _NOT_SEEN = "NOT EXISTS (SELECT FROM seen)"
 _KEEP = f"""
@@ -119,17 +120,22 @@ _KEEP = f"""
         WHERE user_id = :owner AND key IN (
             SELECT key FROM idempotency_keys
             WHERE user_id = :owner AND created_at < {NOW} - interval '{KEYS_KEPT}'
-            AND (SELECT version % 16 FROM head) = 0
+            AND EXISTS (SELECT FROM head) AND extract(microseconds FROM {NOW})::integer % 16 = 0
             LIMIT {REMOVED_AT_ONCE} FOR UPDATE SKIP LOCKED
         )
     ),
     kept AS (
         INSERT INTO idempotency_keys (user_id, key, fingerprint, answer)
-        SELECT :owner, :key, CAST(:fingerprint AS bytea), CAST(to_jsonb(done) AS text) FROM done
+        SELECT
+            :owner, :key, CAST(:fingerprint AS bytea),
+            CAST(to_jsonb(done) || jsonb_build_object('view', CAST(:view AS text)) AS text)
+        FROM done
         RETURNING answer
     )
 """
 
+# A key that was used before, in the rows of SET_COMPLETED_ONCE.
+KEY = _read("key", f"WITH {_SEEN} SELECT CAST(NULL AS bigint), NULL, fingerprint, answer FROM seen")
 # Fingerprint and answer; the fingerprint is null where the request has acted now. No row: as in ADD. A racing request
 # with the same key waits for the row of the user, and then fails (23505): all of it is undone, and no version is taken.
 ADD_ONCE = _write(

@@ -35,7 +35,7 @@ from app.web.blueprint import Blueprint
 from app.web.conditions import ANY, read_accepted_versions, read_seen_tags
 from app.web.cursors import make_cursor, make_next_link
 from app.web.fields import CONFLICT
-from app.web.idempotency import fingerprint_request, read_key
+from app.web.idempotency import fingerprint_request
 from app.web.query import Query
 from app.web.views import read_view
 
@@ -65,16 +65,16 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("")
-@blueprint.arguments(NewTaskSchema(), basic=BasicNewTaskSchema())
+@blueprint.arguments(NewTaskSchema(), basic=BasicNewTaskSchema(), key_max=KEY_MAX)
 @blueprint.response(201, TaskSchema(), example=EXAMPLE, headers={"Location": LOCATION})
-def create_task(body: dict[str, Any], view: str, user_id: str) -> ResponseReturnValue:
+def create_task(body: dict[str, Any], view: str, key: str | None, user_id: str) -> ResponseReturnValue:
     """Create a task."""
-    key, most = _read_key({**DEFAULTS, **body}), _most()
+    is_replay = False
     if key is None:
-        task, version = repository.add(user_id, body, view, most)
-        is_replay = False
+        task, version = repository.add(user_id, body, view, _most())
     else:
-        task, version, is_replay = repository.add_once(user_id, body, view, most, key)
+        once = repository.Key(key, fingerprint_request({**DEFAULTS, **body}))
+        task, version, is_replay = repository.add_once(user_id, body, view, _most(), once)
     location = f"/api/{quote(user_id, safe='')}/tasks/{task['id']}"
     return tagged(task, version, 201, headers={"Location": location, **_replay_headers(is_replay)})
 
@@ -110,18 +110,21 @@ def update_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> 
 
 
 @blueprint.patch("/<task_id>/complete", parameters=[TASK_ID])
-@blueprint.arguments(CompletionSchema(), examples=COMPLETIONS)
+@blueprint.arguments(CompletionSchema(), key_max=KEY_MAX, examples=COMPLETIONS)
 @blueprint.response(200, TaskSchema(), example=COMPLETED)
 @blueprint.alt_response(404, "TaskNotFound")
-def complete_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> ResponseReturnValue:
+def complete_task(body: dict[str, Any], view: str, key: str | None, user_id: str, task_id: str) -> ResponseReturnValue:
     """Complete or reopen a task.
 
     With `completed` in a body, set it; without a body, or with `{}`, flip it.
     """
-    key, accepted, completed = _read_key(body), read_accepted_versions(), body.get("completed")
+    completed, accepted = body.get("completed"), read_accepted_versions()
     if key is None:
         return tagged(*repository.set_completed(user_id, task_id, completed, view, accepted, _most()))
-    task, version, is_replay = repository.set_completed_once(user_id, task_id, completed, view, accepted, _most(), key)
+    once = repository.Key(key, fingerprint_request(body))
+    task, version, is_replay = repository.set_completed_once(
+        *(user_id, task_id, completed, view, accepted, _most(), once)
+    )
     return tagged(task, version, headers=_replay_headers(is_replay))
 
 
@@ -149,11 +152,6 @@ def _most() -> int:
     """Return how many tasks a user may have; 0: no limit."""
     most: int = current_app.config["MAX_TASKS_PER_USER"]
     return most
-
-
-def _read_key(body: dict[str, Any]) -> repository.Key | None:
-    text = read_key(KEY_MAX)
-    return None if text is None else repository.Key(text, fingerprint_request(body))
 
 
 def _replay_headers(is_replay: bool) -> dict[str, str]:

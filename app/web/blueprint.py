@@ -9,6 +9,7 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 
 from app.web.fields import String
+from app.web.idempotency import read_key
 from app.web.input import check_path, read_body
 from app.web.query import Query
 from app.web.views import read_view
@@ -36,10 +37,11 @@ class Blueprint(flask_smorest.Blueprint):
         if not documented:
             self._docs.popitem()
 
-    def arguments(self, schema: Any, *, basic: Any = None, **kwargs: Any) -> Any:
+    def arguments(self, schema: Any, *, basic: Any = None, key_max: int | None = None, **kwargs: Any) -> Any:
         """Read the body by this `RequestSchema`, and give it and the wanted view to the function as first arguments.
 
-        In the basic view it is read by the schema `basic`, where there is one.
+        In the basic view it is read by the schema `basic`, where there is one. With `key_max`, the function also gets
+        the `key` of the request, of so many characters at most, or None.
         """
         document = _only_document(super().arguments(schema, required=schema.body_required, **kwargs))
 
@@ -48,8 +50,9 @@ class Blueprint(flask_smorest.Blueprint):
             def with_body(**path: str) -> ResponseReturnValue:
                 query = Query()
                 view = read_view(query)
+                key = {"key": read_key(key_max, query.faults)} if key_max else {}
                 body = read_body(basic if basic and view == BASIC else schema, query.faults)
-                return function(body, view, **path)
+                return function(body, view, **key, **path)
 
             return document(with_body)
 

@@ -7,29 +7,28 @@ from typing import Any
 
 from flask import request
 
-from app.exceptions import Fault, InvalidRequest
+from app.exceptions import Fault
 from app.web.errors import IDEMPOTENCY_KEY
 from app.web.fields import FORBIDDEN_CHARACTER, TOO_LONG, TOO_SHORT
 
 VISIBLE = re.compile(r"[\x21-\x7e]*", re.ASCII)
 
 
-def read_key(longest: int) -> str | None:
-    """Return the key of the request, without quotes, or None where there is none. Raises `InvalidRequest`."""
+def read_key(longest: int, faults: list[Fault]) -> str | None:
+    """Return the key of the request, without quotes, or None where there is none. Adds what is wrong to `faults`."""
     key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    faults = []
+    found = []
     if not key:
-        faults.append(TOO_SHORT(1))
+        found.append(TOO_SHORT(1))
     if len(key) > longest:
-        faults.append(TOO_LONG(longest))
+        found.append(TOO_LONG(longest))
     if not VISIBLE.fullmatch(key):
-        faults.append(FORBIDDEN_CHARACTER)
-    if faults:
-        raise InvalidRequest([Fault(("header", IDEMPOTENCY_KEY), fault.msg, fault.type) for fault in faults])
+        found.append(FORBIDDEN_CHARACTER)
+    faults += [Fault(("header", IDEMPOTENCY_KEY), fault.msg, fault.type) for fault in found]
     return str(key)
 
 

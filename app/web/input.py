@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from app.exceptions import Fault, InvalidRequest
 from app.web.fields import FORBIDDEN_CHARACTER, NOT_JSON, RequestSchema, String
 
-METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+METHODS_WITH_MORE = ("GET", "HEAD", "POST", "PUT", "PATCH")  # than a path: a query, or a body
 CHUNK = 64 * 1024  # bytes
 DISCARDED_AT_MOST = 16 * 1024 * 1024  # bytes
 REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
@@ -29,11 +29,12 @@ def faults(location: str, messages: Mapping[str, Any]) -> list[Fault]:
 def check_path(path_fields: Mapping[str, String]) -> None:
     """Check the variables of the path that have a field here, before the view runs.
 
-    Raises `InvalidRequest`, unless there is a body too: then `read_body` does, so that all faults are told at once.
+    Raises `InvalidRequest`, unless the view reads more of the request: then that does (`app.web.query.Query`), so that
+    all faults are told at once.
     """
     path: Mapping[str, str] = request.view_args or {}
     found = [fault for name, field in path_fields.items() for fault in _find_path_faults(path, name, field)]
-    if found and request.method not in METHODS_WITH_BODY:
+    if found and request.method not in METHODS_WITH_MORE:
         raise InvalidRequest(found)
     if found:
         g.path_faults = found
@@ -59,13 +60,12 @@ def _is_utf8(wsgi_string: str) -> bool:
     return True
 
 
-def read_body(schema: RequestSchema, query_faults: list[Fault]) -> dict[str, Any]:
+def read_body(schema: RequestSchema, other_faults: list[Fault]) -> dict[str, Any]:
     """Return the JSON body of the request, checked; an empty one where there is none and none is required.
 
-    Raises `InvalidRequest` with all faults of the request, those of path and query first, `RequestEntityTooLarge` or
+    Raises `InvalidRequest` with all faults of the request, the other ones first, `RequestEntityTooLarge` or
     `UnsupportedMediaType`.
     """
-    other_faults = [*g.get("path_faults", []), *query_faults]
     req: Request = request._get_current_object()  # type: ignore[attr-defined]
     try:
         sent = _read(req)

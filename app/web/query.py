@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from flask import request
+from flask import g, request
 
 from app.exceptions import Fault, InvalidRequest
 from app.web.fields import FORBIDDEN_CHARACTER, NOT_AN_INTEGER, TOO_LARGE, TOO_SMALL, Message, not_a_member
@@ -16,14 +16,14 @@ Value = TypeVar("Value")
 
 
 class Query:
-    """The query of the current request. What is wrong is collected, so that all faults are told at once.
+    """The query of the current request. What is wrong is collected, after what is wrong with the path.
 
     An empty parameter counts as absent. Of a repeated one the last counts, of a parameter and its alias the parameter.
     """
 
     def __init__(self) -> None:
         self._sent = request.args
-        self.faults: list[Fault] = []
+        self.faults: list[Fault] = [*g.get("path_faults", [])]
 
     def find(self, *names: str) -> tuple[str, str] | None:
         """Return name and value of the first of these parameters that was sent, or None."""

@@ -1,10 +1,11 @@
 """The vocabulary of faults of part 2, word by word: in the query, in headers and in bodies."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.support.client import Tasks
+from tests.support.client import Client, Tasks
 from tests.support.faults import CHARACTER, EMPTY, NOT_A_STRING, NULL, fault, too_long
 from tests.support.promises import promise
 
@@ -74,6 +75,21 @@ def test_a_fault_of_the_query_has_its_words(alice: Tasks, query: str, name: str,
 def test_all_faults_of_a_query_are_told_at_once(alice: Tasks) -> None:
     told = alice.send("GET", "?status=maybe&limit=0&due_before=soon").json()["detail"]
     assert sorted(one["loc"][1] for one in told) == ["due_before", "limit", "status"]
+
+
+@promise("docs/api.md#faults", "all faults of the request, those of the path first")
+def test_all_faults_of_a_request_are_told_at_once(client: Client) -> None:
+    nobody = client.of("a" * 256)
+    for answer, places in (
+        (nobody.send("GET", "?limit=0"), [["path", "user_id"], ["query", "limit"]]),
+        (nobody.send("GET", f"/{uuid4()}?view=x"), [["path", "user_id"], ["query", "view"]]),
+        (nobody.changes("?since=x"), [["path", "user_id"], ["query", "since"]]),
+        (
+            nobody.send("POST", "?view=x", {"title": 5}, Idempotency_Key=""),
+            [["path", "user_id"], ["query", "view"], ["header", "Idempotency-Key"], ["body", "title"]],
+        ),
+    ):
+        assert (answer.status_code, [one["loc"] for one in answer.json()["detail"]]) == (422, places)
 
 
 @promise("docs/api.md#asking-the-list", "leaves out so many tasks, for numbered pages; not with `cursor`")

@@ -1,6 +1,7 @@
 """Keys of requests that are repeated: what is a repetition, what it is answered, and who has the key."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 
@@ -49,6 +50,8 @@ def test_a_key_is_for_one_method_and_one_path(alice: Tasks) -> None:
         ("POST", "", {"title": "a"}),
         ("PATCH", f"/{tasks[1]['id']}/complete", None),
         ("PATCH", f"/{tasks[0]['id']}/complete", {"completed": True}),
+        ("PATCH", f"/{uuid4()}/complete", None),
+        ("PATCH", "/nonsense/complete", None),
     ):
         answer = alice.send(method, where, body, Idempotency_Key="k")
         assert (answer.status_code, answer.json()["detail"][0]["type"]) == (422, "value_error.idempotency_key")
@@ -70,6 +73,15 @@ def test_the_first_answer_comes_whatever_happened_since(alice: Tasks) -> None:
     again = alice.send("PATCH", where, Idempotency_Key="k", If_Match='"1"')
     assert (again.status_code, again.json(), again.headers["ETag"]) == (200, first.json(), first.headers["ETag"])
     assert alice.all() == []
+
+
+@promise("docs/synchronization.md#idempotency-keys", "Its view does not count: the first answer comes as it was.")
+def test_the_first_answer_has_the_view_of_the_first_request(alice: Tasks) -> None:
+    for index, views in enumerate((("basic", "full"), ("full", "basic"))):
+        first, again = (
+            alice.send("POST", f"?view={view}", {"title": "a"}, Idempotency_Key=f"key-{index}") for view in views
+        )
+        assert (again.status_code, again.json()) == (201, first.json())
 
 
 @promise("docs/synchronization.md#idempotency-keys", "Each user has keys of their own.")

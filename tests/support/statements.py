@@ -36,6 +36,7 @@ VALUES: dict[str, Any] = {
     "seen": ["5f0c7d2be1a94c36-1"],
     "skipped": 1,
     "tags": ["home"],
+    "view": "basic",
     "words": ["milk"],
 }
 

@@ -1,0 +1,40 @@
+"""Keys of requests in the database: for how long they stay, and who removes them."""
+
+from contextlib import closing
+
+import psycopg2
+
+from app.database.embedded import SUPERUSER, EmbeddedServer
+from tests.support.client import Tasks
+
+ROUNDS = 300  # One request in sixteen removes expired keys, so some would stay once in 250 million runs.
+
+
+def test_no_pattern_of_requests_keeps_expired_keys(alice: Tasks, postgresql: EmbeddedServer) -> None:
+    task = alice.create()
+    with closing(psycopg2.connect(postgresql.url(SUPERUSER))) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(
+            """
+            INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at)
+            SELECT %s, 'old ' || number, '', '', statement_timestamp() - interval '26 hours'
+            FROM generate_series(1, 10) AS number
+            """,
+            [alice.user_id],
+        )
+
+        def count_old_keys() -> int:
+            cursor.execute(
+                "SELECT count(*) FROM idempotency_keys WHERE user_id = %s AND key LIKE 'old%%'", [alice.user_id]
+            )
+            ((count,),) = cursor.fetchall()
+            return int(count)
+
+        assert count_old_keys() == 10
+        for number in range(ROUNDS):
+            alice.send("PATCH", f"/{task['id']}/complete", Idempotency_Key=f"new{number}")
+            if not count_old_keys():
+                break
+            alice.put(task["id"], {"title": f"{number}"})
+        assert count_old_keys() == 0
