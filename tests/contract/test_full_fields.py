@@ -36,7 +36,7 @@ def test_what_is_absent_stays(alice: Tasks, method: str) -> None:
     assert alice.send("GET", f"/{task['id']}?view=full").json() == changed
 
 
-@promise("docs/full-task.md#the-full-task", "field | JSON | rule")
+@promise("docs/full-task.md#the-full-task", "A change is checked against the task as it would be after it.")
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_each_field_is_changed_and_cleared(alice: Tasks, method: str) -> None:
     task = create(alice)
@@ -60,7 +60,7 @@ def test_the_basic_view_is_asked_for_by_name(alice: Tasks, view: str) -> None:
     assert alice.send("GET", f"/{created['id']}?view=full").json()["priority"] is None
 
 
-@promise("docs/full-task.md#the-full-task", "set by the service")
+@promise("docs/full-task.md#the-full-task", "set by the service: see [Versions]")
 def test_what_the_service_sets_is_ignored_in_a_body(alice: Tasks) -> None:
     task = create(alice, completed_at="2026-01-01T00:00:00Z", version=99)
     assert (task["completed_at"], task["version"]) == (None, 1)

@@ -55,7 +55,7 @@ def test_the_basic_view_never_sets_what_it_does_not_show(alice: Tasks) -> None:
     assert (full["title"], full["priority"], full["due_date"], full["tags"]) == ("b", "low", FAR, [])
 
 
-@promise("docs/full-task.md#due-dates", "sent | kept as")
+@promise("docs/full-task.md#due-dates", "a time on the wall, in `time_zone` where there is one")
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import ROOT
+from tests.support.promises import find_sentence
 
 FILES = sorted((ROOT / "tests" / "contract").glob("test_*.py"))
 
@@ -18,18 +19,6 @@ def promises(node: ast.AST) -> Iterator[tuple[str, str]]:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "promise":
             where, words = map(ast.literal_eval, call.args)
             yield where, words
-
-
-def in_one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def chapter(where: str) -> str:
-    """Return the text of the chapter of a page, without that of the chapters below it."""
-    page, _, anchor = where.partition("#")
-    _, *parts = re.split(r"^#+ (.+)$", (ROOT / page).read_text(), flags=re.MULTILINE)
-    chapters = {heading.lower().replace(" ", "-"): text for heading, text in zip(parts[::2], parts[1::2], strict=True)}
-    return in_one_line(chapters[anchor])
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -45,4 +34,13 @@ def test_each_test_of_the_contract_names_what_it_proves(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_what_a_test_names_stands_in_the_documentation(file: Path) -> None:
     for where, words in promises(ast.parse(file.read_text())):
-        assert in_one_line(words) in chapter(where), f"{where}: {words}"
+        assert words in find_sentence(where, words)
+
+
+def test_a_promise_is_printed_as_a_whole_sentence_or_row() -> None:
+    assert find_sentence("docs/api.md#ownership", "for every method").startswith("A task of another user is answered")
+    assert find_sentence("docs/api.md#the-task", "kept as sent") == (
+        "`description` | string or `null` | optional, at most 5000 characters, kept as sent"
+    )
+    with pytest.raises(LookupError):
+        find_sentence("docs/api.md#the-task", "for every method")

@@ -11,6 +11,17 @@ from tests.support.client import Client, Tasks
 settings.register_profile("tasks", derandomize=True, deadline=None)
 settings.load_profile("tasks")
 
+MARKERS = (
+    "part1: what every client gets",
+    "part2: what a client gets if it asks",
+    "promise(where, words): the sentence of the documentation that a failure breaks, by its chapter and some words",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
 
 @pytest.fixture
 def alice(client: Client) -> Tasks:
