@@ -103,8 +103,14 @@ def test_any_user_id_has_tasks_of_its_own(client: Client, form: str) -> None:
     response = tasks.post({"title": "Buy milk"})
     task = response.json()
     assert (response.status_code, task["user_id"]) == (201, user_id)
-    assert client.get(response.headers["Location"]).json() == task
+    assert tasks.get(task["id"]).json() == task
     assert tasks.all() == [task]
+
+
+@promise("docs/api.md#resources", "201, the task; `Location: /api/{user_id}/tasks/{id}`")
+def test_a_location_leads_to_the_task_whatever_the_user_is_called(client: Client) -> None:
+    response = client.of(f"{uuid4()} 50% a+b&c;e?f#g ë").post({"title": "Buy milk"})
+    assert client.get(response.headers.get("Location", "")).json() == response.json()
 
 
 @promise("docs/api.md#paths-and-methods", "characters without `/` and control characters")

@@ -21,6 +21,7 @@ def find_sentence(where: str, words: str) -> str:
     for block in re.split(r"\n\n|\n(?=\||- |\d\. )", chapters[anchor]):
         text = " ".join(block.split())
         if words in text:
+            text = re.sub(r"^(- |\d\. )", "", text)
             row_or_sentences = [text.strip("| ")] if text.startswith("|") else re.split(r"(?<=\.) (?=[A-Z`*])", text)
             return next((sentence for sentence in row_or_sentences if words in sentence), words)
     raise LookupError(f"{where}: {words}")
