@@ -20,18 +20,21 @@ def pytest_report_header() -> str:
     return f"service: {URL}, {'with tokens' if TOKEN_SECRET else 'without tokens'}"
 
 
-@pytest.fixture(scope="session")
-def client() -> Client:
-    """A client of the service."""
-    client = Client(URL, TOKEN_SECRET)
+def pytest_sessionstart() -> None:
+    """End at once where nothing answers, or where tokens are missing or refused."""
     try:
-        answer = client.of(f"alice-{uuid4()}").list_tasks()
+        answer = Client(URL, TOKEN_SECRET).of(f"alice-{uuid4()}").list_tasks()
     except requests.RequestException as error:
         pytest.exit(f"Nothing answers at {URL}: {error}", returncode=2)
     if answer.status_code in (401, 403):
-        missing = "it refuses those that TOKEN_SECRET signs" if TOKEN_SECRET else "name their secret as TOKEN_SECRET"
+        missing = "it refuses those that TOKEN_SECRET signs" if TOKEN_SECRET else "TOKEN_SECRET is to sign them"
         pytest.exit(f"{URL} asks for tokens, and {missing}: {answer.status_code} {answer.text}", returncode=2)
-    return client
+
+
+@pytest.fixture(scope="session")
+def client() -> Client:
+    """A client of the service."""
+    return Client(URL, TOKEN_SECRET)
 
 
 @pytest.fixture(scope="session")
