@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from app.exceptions import Fault, FieldsConflict, InvalidRequest
 from app.tasks import repository
 from app.tasks.criteria import Criteria
+from app.tasks.documented_list import LIST_PARAMETERS, SCHEMAS
 from app.tasks.filters import NEXT_REPLACES, read_criteria
 from app.tasks.models import KEY_MAX
 from app.tasks.schemas import (
@@ -34,6 +35,7 @@ from app.web.answers import TOTAL, is_seen, not_modified, tagged
 from app.web.blueprint import Blueprint
 from app.web.conditions import ANY, read_accepted_versions, read_seen_tags
 from app.web.cursors import make_cursor, make_next_link
+from app.web.documented_headers import OF_A_LIST, OF_A_REPLAY, OF_A_TASK
 from app.web.fields import CONFLICT
 from app.web.idempotency import fingerprint_request
 from app.web.query import Query
@@ -47,11 +49,14 @@ blueprint = Blueprint(
     url_prefix="/api/<user_id>/tasks",
     description="The tasks of one user.",
     path_fields={"user_id": USER_ID},
+    schemas=SCHEMAS,
 )
 
 
 @blueprint.get("")
-@blueprint.response(200, TaskSchema(many=True), example=[EXAMPLE])
+@blueprint.accepts("View", "IfNoneMatch", query=LIST_PARAMETERS)
+@blueprint.response(200, TaskSchema(many=True), example=[EXAMPLE], headers=OF_A_LIST)
+@blueprint.alt_response(304, "NotModified")
 def list_tasks(user_id: str) -> ResponseReturnValue:
     """List the tasks of the user that match, all of them unless a page is asked for."""
     criteria = read_criteria(user_id)
@@ -66,7 +71,8 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
 
 @blueprint.post("")
 @blueprint.arguments(NewTaskSchema(), basic=BasicNewTaskSchema(), key_max=KEY_MAX)
-@blueprint.response(201, TaskSchema(), example=EXAMPLE, headers={"Location": LOCATION})
+@blueprint.response(201, TaskSchema(), example=EXAMPLE, headers={"Location": LOCATION, **OF_A_TASK, **OF_A_REPLAY})
+@blueprint.alt_response(403, "TaskLimitReached")
 def create_task(body: dict[str, Any], view: str, key: str | None, user_id: str) -> ResponseReturnValue:
     """Create a task."""
     is_replay = False
@@ -80,7 +86,9 @@ def create_task(body: dict[str, Any], view: str, key: str | None, user_id: str) 
 
 
 @blueprint.get("/<task_id>", parameters=[TASK_ID])
-@blueprint.response(200, TaskSchema(), example=EXAMPLE)
+@blueprint.accepts("View", "IfNoneMatch")
+@blueprint.response(200, TaskSchema(), example=EXAMPLE, headers=OF_A_TASK)
+@blueprint.alt_response(304, "NotModified")
 @blueprint.alt_response(404, "TaskNotFound")
 def get_task(user_id: str, task_id: str) -> ResponseReturnValue:
     """Return one task."""
@@ -93,9 +101,12 @@ def get_task(user_id: str, task_id: str) -> ResponseReturnValue:
 
 @blueprint.put("/<task_id>", parameters=[TASK_ID])
 @blueprint.patch("/<task_id>", parameters=[TASK_ID], endpoint="patch_task")
+@blueprint.accepts("IfMatch")
 @blueprint.arguments(TaskChangesSchema(), basic=BasicTaskChangesSchema(), example=CHANGE)
-@blueprint.response(200, TaskSchema(), example=CHANGED)
+@blueprint.response(200, TaskSchema(), example=CHANGED, headers=OF_A_TASK)
+@blueprint.alt_response(403, "TaskLimitReached")
 @blueprint.alt_response(404, "TaskNotFound")
+@blueprint.alt_response(412, "PreconditionFailed")
 def update_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> ResponseReturnValue:
     """Change the fields that are sent.
 
@@ -110,9 +121,12 @@ def update_task(body: dict[str, Any], view: str, user_id: str, task_id: str) -> 
 
 
 @blueprint.patch("/<task_id>/complete", parameters=[TASK_ID])
+@blueprint.accepts("IfMatch")
 @blueprint.arguments(CompletionSchema(), key_max=KEY_MAX, examples=COMPLETIONS)
-@blueprint.response(200, TaskSchema(), example=COMPLETED)
+@blueprint.response(200, TaskSchema(), example=COMPLETED, headers=OF_A_TASK | OF_A_REPLAY)
+@blueprint.alt_response(403, "TaskLimitReached")
 @blueprint.alt_response(404, "TaskNotFound")
+@blueprint.alt_response(412, "PreconditionFailed")
 def complete_task(body: dict[str, Any], view: str, key: str | None, user_id: str, task_id: str) -> ResponseReturnValue:
     """Complete or reopen a task.
 
@@ -129,8 +143,10 @@ def complete_task(body: dict[str, Any], view: str, key: str | None, user_id: str
 
 
 @blueprint.delete("/<task_id>", parameters=[TASK_ID])
+@blueprint.accepts("IfMatch")
 @blueprint.response(200, MessageSchema(), example=DELETED)
 @blueprint.alt_response(404, "TaskNotFound")
+@blueprint.alt_response(412, "PreconditionFailed")
 def delete_task(user_id: str, task_id: str) -> ResponseReturnValue:
     """Remove a task for good."""
     repository.delete(user_id, task_id, read_accepted_versions())

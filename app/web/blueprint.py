@@ -1,7 +1,8 @@
 """flask-smorest's blueprint, used for documents only: what it would do around each request is left out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
@@ -21,13 +22,21 @@ View = Callable[..., ResponseReturnValue]
 class Blueprint(flask_smorest.Blueprint):
     """A blueprint whose views answer all errors as the contract has them, and are documented so.
 
-    `path_fields` are the variables of the URL that a client may get wrong.
+    `path_fields` are the variables of the URL that a client may get wrong; `schemas` are types of the OpenAPI document,
+    by their names.
     """
 
-    def __init__(self, *args: Any, path_fields: Mapping[str, String] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        path_fields: Mapping[str, String] | None = None,
+        schemas: Mapping[str, dict[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.path_fields = path_fields or {}
-        self._prepare_doc_cbks.append(self._prepare_errors_doc)
+        self.schemas = schemas or {}
+        self._prepare_doc_cbks += [self._prepare_parameters_doc, self._prepare_errors_doc]
         if self.path_fields:
             self.before_request(lambda: check_path(self.path_fields))
 
@@ -54,9 +63,20 @@ class Blueprint(flask_smorest.Blueprint):
                 body = read_body(basic if basic and view == BASIC else schema, query.faults)
                 return function(body, view, **key, **path)
 
-            return document(with_body)
+            return document(self.accepts("View", *["IdempotencyKey"] * bool(key_max))(with_body))
 
         return decorator
+
+    def accepts(self, *names: str, query: Sequence[dict[str, Any]] = ()) -> Callable[[View], View]:
+        """Document parameters of the view: those of these names in `app.web.documented_headers`, and of its query."""
+
+        def document(view: View) -> View:
+            described = getattr(view, "_apidoc", {})
+            parameters = [*names, *query, *described.get("parameters", [])]
+            view._apidoc = {**described, "parameters": parameters}  # type: ignore[attr-defined]
+            return view
+
+        return document
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
         """Document what the view returns; Flask sends it, by our JSON provider."""
@@ -68,6 +88,8 @@ class Blueprint(flask_smorest.Blueprint):
 
     def register_views_in_doc(self, api: Any, app: Any, spec: Any, *, name: str, parameters: Any) -> None:
         """Describe the views, and the variables of the path by the fields that check them."""
+        for title, schema in self.schemas.items():
+            spec.components.schema(title, schema)
         described = [
             {
                 "in": "path",
@@ -85,12 +107,19 @@ class Blueprint(flask_smorest.Blueprint):
             if name != "parameters":
                 doc.setdefault("manual_doc", {})["operationId"] = endpoint
 
+    def _prepare_parameters_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: object) -> dict[str, Any]:
+        if "parameters" in doc_info:
+            doc["parameters"] = doc_info["parameters"]
+        return doc
+
     def _prepare_errors_doc(self, doc: dict[str, Any], doc_info: object, *, app: Flask, **_: object) -> dict[str, Any]:
         responses = doc.setdefault("responses", {})
         if app.config["AUTH_MODE"] != OPEN:
             is_locked = (self.url_prefix or "").startswith("/api")
             doc["security"] = [{"bearer": []}] if is_locked else []
-            responses.update({401: "Unauthenticated", 403: "AccessForbidden"} if is_locked else {})
+            if is_locked:
+                responses[401] = "Unauthenticated"
+                responses[403] = "Forbidden" if HTTPStatus.FORBIDDEN in responses else "AccessForbidden"
         if "requestBody" in doc:
             responses.update({413: "RequestBodyTooLarge", 415: "UnsupportedMediaType"})
         if self.path_fields:

@@ -11,6 +11,7 @@ from app.web.errors import (
     PRECONDITION_REQUIRED,
     RETRY_AFTER,
     SYNC_TOKEN_EXPIRED,
+    TASK_LIMIT_REACHED,
     TASK_NOT_FOUND,
     UNAUTHENTICATED,
 )
@@ -51,6 +52,7 @@ def document_errors() -> None:
         ("TaskNotFound", TASK_NOT_FOUND, "The user has no such task."),
         ("RequestBodyTooLarge", DETAILS[413], "The body is larger than the limit."),
         ("UnsupportedMediaType", DETAILS[415], "There is a body that is not `application/json`."),
+        ("TaskLimitReached", TASK_LIMIT_REACHED, "The user has as many tasks as are allowed."),
         ("SyncTokenExpired", SYNC_TOKEN_EXPIRED, "What happened since is not known any more: start without `since`."),
         ("PreconditionRequired", PRECONDITION_REQUIRED, "There is no `If-Match`."),
         ("InternalServerError", "Internal Server Error", "A fault of ours."),
@@ -104,12 +106,15 @@ def document_authentication() -> None:
         sentences[0],
         {"WWW-Authenticate": challenge},
     )
-    _document(
-        "AccessForbidden",
-        "The token is another user's.",
-        {"type": "string", "const": ACCESS_FORBIDDEN},
-        ACCESS_FORBIDDEN,
-    )
+    for name, about, details in (
+        ("AccessForbidden", "The token is another user's.", [ACCESS_FORBIDDEN]),
+        (
+            "Forbidden",
+            "The token is another user's, or the user has as many tasks as are allowed.",
+            [ACCESS_FORBIDDEN, TASK_LIMIT_REACHED],
+        ),
+    ):
+        _document(name, about, {"type": "string", "enum": details}, details[0])
 
 
 def _document(

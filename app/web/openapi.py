@@ -13,6 +13,7 @@ from marshmallow.fields import Field
 
 from app.extensions import api
 from app.web.documented_errors import document_authentication, document_errors
+from app.web.documented_headers import document_headers
 from app.web.fields import Word
 from config import OPEN, TITLE, VERSION
 
@@ -52,6 +53,7 @@ def init_app(app: Flask) -> None:
             flask.Blueprint(name, __name__, static_folder=_find_assets(*ASSETS[name]), static_url_path=path)
         )
     document_errors()
+    document_headers()
     if app.config["AUTH_MODE"] != OPEN:
         document_authentication()
 
