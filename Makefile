@@ -9,7 +9,7 @@ CONTRACT := .contract
 # The tests over HTTP that also pass on gunicorn's own threads, and behind nginx.
 OVER_HTTP := tests/contract tests/telemetry/test_request_ids.py tests/web/test_document.py
 
-.PHONY: help run dev test test-gthread test-stack test-partitions test-clients test-faults contract bench bench-scale lint format clean
+.PHONY: help run dev test test-gthread test-stack test-partitions test-clients test-browser test-faults contract bench bench-scale lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands.
@@ -37,6 +37,9 @@ test-partitions: .venv/installed  ## Run the API's tests on a table in hash part
 
 test-clients: .venv/installed $(GENERATORS)/.venv/installed $(GENERATORS)/node_modules/installed  ## Generate clients of the OpenAPI document, compile them, and make their calls.
 	@$(BIN) pytest -n 0 -m clients tests/generators $(ARGS)
+
+test-browser: .venv/installed  ## Use the example of a web page as a person does, in Chromium.
+	@$(BIN) pytest -n 0 -m browser tests/examples $(ARGS)
 
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
 	@$(BIN) pytest -n 0 -s -m faults tests/deploy/test_faults.py $(ARGS)
