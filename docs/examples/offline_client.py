@@ -116,16 +116,15 @@ class OfflineTasks:
         self._pull()
 
     def _push(self) -> None:
-        blocked = set()  # An edit waits for the earlier ones of its task.
         for number in [edit.number for edit in self.outbox()]:
-            edit = next(edit for edit in self.outbox() if edit.number == number)  # Its task may have a new id by now.
-            if edit.problem or edit.task_id in blocked:
-                blocked.add(edit.task_id)
-                continue
+            outbox = self.outbox()  # It is read again, because the task of an edit may have its id by now.
+            edit = next(each for each in outbox if each.number == number)
+            first = next(each for each in outbox if each.task_id == edit.task_id)
+            if edit.problem or edit is not first:
+                continue  # An edit waits for the earlier ones of its task.
             with self.store:  # The answer is kept, and the edit leaves the outbox, in one transaction.
                 problem = self._create(edit) if edit.kind == "create" else self._change(edit)
                 if problem:
-                    blocked.add(edit.task_id)
                     self.store.execute("UPDATE outbox SET problem = ? WHERE number = ?", (problem, number))
                 else:
                     self.store.execute("DELETE FROM outbox WHERE number = ?", (number,))

@@ -9,19 +9,22 @@ import requests
 
 from tests.support.waiting import DEADLINE
 
+BUSY = b'{"detail":"Service temporarily unavailable"}'
 NOT_FORWARDED = {"connection", "content-length", "date", "server", "transfer-encoding"}
 
 
 class LossyProxy:
     """A proxy before the service at `target`; `asked` lists the requests that it got.
 
-    The next answer to a method in `to_lose` is lost, after the service acted. `busy` requests are answered 503.
+    The next answer to a method in `to_lose` is lost, after the service acted. `busy` requests are answered 503, with
+    `retry_after`.
     """
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.to_lose: set[str] = set()
         self.busy = 0
+        self.retry_after = "0.1"
         self.asked: list[tuple[str, str]] = []
         proxy = self
 
@@ -40,14 +43,17 @@ class LossyProxy:
 
     def forward(self, handler: BaseHTTPRequestHandler) -> None:
         self.asked.append((handler.command, handler.path))
-        if self.busy > 0:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        if self.busy > 0 and handler.command != "OPTIONS":
             self.busy -= 1
             handler.send_response(503)
-            handler.send_header("Retry-After", "0.1")
-            handler.send_header("Content-Length", "0")
+            handler.send_header("Retry-After", self.retry_after)
+            handler.send_header("Access-Control-Allow-Origin", handler.headers.get("Origin", "*"))
+            handler.send_header("Access-Control-Expose-Headers", "Retry-After")
+            handler.send_header("Content-Length", str(len(BUSY)))
             handler.end_headers()
+            handler.wfile.write(BUSY)
             return
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in handler.headers.items() if name.lower() != "content-length"}
         try:
             answer = requests.request(

@@ -34,10 +34,11 @@ async function synchronize() {
   const error = await tasks.synchronize().catch((reason) => reason);
   if (!tasks) return; // The user signed out meanwhile.
   if ([401, 403, 404].includes(error?.status)) return close(`${error.message}. Your edits are kept.`);
-  const [how, waiting] = [error?.status ? "Busy" : error ? "Offline" : "Up to date", tasks.read().outbox.length];
-  state.textContent = waiting ? `${how}, ${waiting} waiting` : how;
+  const [how, { outbox }] = [error?.status ? "Busy" : error ? "Offline" : "Up to date", tasks.read()];
+  const what = outbox.some(({ problem }) => problem) ? "your decision is needed" : `${outbox.length} waiting`;
+  state.textContent = outbox.length ? `${how}, ${what}` : how;
   show();
-  timer = setTimeout(synchronize, (error?.wait || 30) * 1000);
+  timer = setTimeout(synchronize, Math.max(tasks.pausedUntil - Date.now(), 0) || 30_000);
 }
 function act(words, action, ...details) {
   tasks[action](...details);

@@ -1,6 +1,5 @@
-// The tasks of one user, offline first: docs/synchronization.md as code, which knows nothing of the page.
-// One object in localStorage has the service's tasks by id, the outbox of edits, and the token of the changes. Every
-// step reads it anew and may be repeated, so several tabs can share it.
+// The tasks of one user, offline first: docs/synchronization.md as code. One object in localStorage has the service's
+// tasks, the outbox of edits, and the token of the changes. Each step reads it anew and may be repeated, by other tabs too.
 
 const FIELDS = { title: "", description: null, completed: false, priority: null, due_date: null, time_zone: null,
   tags: [], recurrence: null, recurrence_from: "due" }; // what a client may change, as a new task has it
@@ -11,7 +10,7 @@ export const differing = (names, a, b) => names.filter((name) => JSON.stringify(
 export class Tasks {
   constructor({ url, user, token }) {
     this.url = url.replace(/\/*$/, `/api/${encodeURIComponent(user)}`);
-    Object.assign(this, { token, running: Promise.resolve() });
+    Object.assign(this, { token, running: Promise.resolve(), pausedUntil: 0 });
   }
   read() { return JSON.parse(localStorage.getItem(this.url)) ?? { tasks: {}, outbox: [], renamed: {}, token: null }; }
   forget() { localStorage.removeItem(this.url); this.update = () => {}; } // An answer under way is not kept.
@@ -101,13 +100,15 @@ export class Tasks {
     });
   }
   async ask(method, path, body, headers = {}) {
+    if (Date.now() < this.pausedUntil) throw this.refusal;
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     if (body) headers["Content-Type"] = "application/json";
     const options = { method, headers, body: JSON.stringify(body), signal: AbortSignal.timeout(30_000) };
     const answer = await fetch(`${this.url}${path}${path.includes("?") ? "&" : "?"}view=full`, options);
     const [status, data] = [answer.status, await answer.json()];
     if ([401, 429].includes(status) || status >= 500 || ["Access forbidden", "Not Found"].includes(data.detail)) {
-      throw Object.assign(new Error(data.detail), { status, wait: Number(answer.headers.get("Retry-After")) });
+      this.pausedUntil = Date.now() + 1000 * Number(answer.headers.get("Retry-After"));
+      throw this.refusal = Object.assign(new Error(data.detail), { status });
     }
     return { status, data, tag: answer.headers.get("ETag")?.match(/"(.*)"/)[1] };
   }

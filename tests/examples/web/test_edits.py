@@ -93,6 +93,20 @@ def test_a_lost_answer_repeats_nothing(page: Page, alice: Tasks) -> None:
     assert [task["title"] for task in alice.all()] == ["Buy oat milk"]
 
 
+def test_a_service_that_is_busy_is_left_alone_for_as_long_as_it_says(page: Page, alice: Tasks) -> None:
+    with losing(alice.client.url) as proxy:
+        sign_in(page, proxy.url, alice.user_id)
+        proxy.busy, proxy.retry_after = 1, "3"
+        add(page, Title="Buy milk")
+        expect(page.get_by_text("Busy, 1 waiting")).to_be_visible()
+        asked = len(proxy.asked)
+        add(page, Title="Buy eggs")
+        expect(page.get_by_text("Busy, 2 waiting")).to_be_visible()
+        assert len(proxy.asked) == asked
+        expect(page.get_by_text("Up to date", exact=True)).to_be_visible()
+    assert [task["title"] for task in alice.all()] == ["Buy milk", "Buy eggs"]
+
+
 def test_a_list_that_the_browser_has_is_not_sent_again(signed_in: Page, alice: Tasks) -> None:
     alice.create("Buy milk")
     session = signed_in.context.new_cdp_session(signed_in)
