@@ -1,5 +1,4 @@
-// The page shows what sync.js keeps, and puts what the user does into the outbox. Every text is set by textContent, so
-// a title can't bring HTML or scripts along.
+// The page shows what sync.js keeps. Every text is set by textContent, so a title can't bring HTML or scripts along.
 import { Tasks, differing } from "./sync.js";
 
 const { signIn, signOut, state, message, filter, add, list, row: template, dialog, editor } =
@@ -34,8 +33,9 @@ async function synchronize() {
   const error = await tasks.synchronize().catch((reason) => reason);
   if (!tasks) return; // The user signed out meanwhile.
   if ([401, 403, 404].includes(error?.status)) return close(`${error.message}. Your edits are kept.`);
-  const [how, { outbox }] = [error?.status ? "Busy" : error ? "Offline" : "Up to date", tasks.read()];
-  const what = outbox.some(({ problem }) => problem) ? "your decision is needed" : `${outbox.length} waiting`;
+  const { outbox } = tasks.read(), names = { Error: "Busy", QuotaExceededError: "Storage full" };
+  const how = error ? names[error.name] ?? "Offline" : "Up to date";
+  const what = outbox.some(({ problem }) => problem) ? "decision needed" : `${outbox.length} waiting`;
   state.textContent = outbox.length ? `${how}, ${what}` : how;
   show();
   timer = setTimeout(synchronize, Math.max(tasks.pausedUntil - Date.now(), 0) || 30_000);
@@ -112,5 +112,6 @@ signOut.onclick = () => {
   tasks.forget();
   close("You are signed out.");
 };
+addEventListener("error", (event) => { message.textContent = event.message; }); // The storage may be full.
 for (const event of ["online", "offline", "storage", "focus"]) addEventListener(event, synchronize);
 if (sessionStorage.getItem("account")) open(JSON.parse(sessionStorage.getItem("account")));

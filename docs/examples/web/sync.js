@@ -1,5 +1,5 @@
 // The tasks of one user, offline first: docs/synchronization.md as code. One object in localStorage has the service's
-// tasks, the outbox of edits, and the token of the changes. Each step reads it anew and may be repeated, by other tabs too.
+// tasks, the outbox of edits, and the token of the changes. Every step reads it anew and may be repeated by other tabs.
 
 const FIELDS = { title: "", description: null, completed: false, priority: null, due_date: null, time_zone: null,
   tags: [], recurrence: null, recurrence_from: "due" }; // what a client may change, as a new task has it
