@@ -22,7 +22,7 @@ blueprint = Blueprint(
 
 
 @blueprint.get("")
-@blueprint.accepts("View", query=[SINCE, PAGE_OF_CHANGES])
+@blueprint.accepts("View", others=[SINCE, PAGE_OF_CHANGES])
 @blueprint.response(200, ChangesSchema(), example=CHANGES_EXAMPLE)
 @blueprint.alt_response(410, "SyncTokenExpired")
 def list_changes(user_id: str) -> ResponseReturnValue:

@@ -54,7 +54,7 @@ blueprint = Blueprint(
 
 
 @blueprint.get("")
-@blueprint.accepts("View", "IfNoneMatch", query=LIST_PARAMETERS)
+@blueprint.accepts("View", "IfNoneMatch", others=LIST_PARAMETERS)
 @blueprint.response(200, TaskSchema(many=True), example=[EXAMPLE], headers=OF_A_LIST)
 @blueprint.alt_response(304, "NotModified")
 def list_tasks(user_id: str) -> ResponseReturnValue:

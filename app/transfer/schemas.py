@@ -7,6 +7,7 @@ from marshmallow import Schema, fields
 from app.changes.schemas import TOKEN_EXAMPLE
 from app.tasks.schemas import EXAMPLE, TaskSchema
 from app.transfer.formats import CSV, FORMATS, ICS, JSON
+from app.web.documented_headers import refer_to_headers
 
 FULL_EXAMPLE = EXAMPLE | {
     "priority": "high",
@@ -25,16 +26,24 @@ OTHER_FORMATS: dict[str, Any] = {
 FORMAT = {
     "in": "query",
     "name": "format",
-    "description": "The format of the download.",
-    "schema": {"type": "string", "enum": [*FORMATS], "default": JSON.name},
+    "description": f"The format of the download; {JSON.name} unless sent.",
+    "schema": {"$ref": "#/components/schemas/ExportFormat"},
 }
+OF_AN_EXPORT = {
+    **refer_to_headers(X_Total_Count="TotalCount"),
+    "Content-Disposition": {
+        "description": "The name of the file.",
+        "schema": {"type": "string"},
+        "example": 'attachment; filename="tasks-alice.json"',
+    },
+}
+SCHEMAS = {"ExportFormat": {"type": "string", "enum": [*FORMATS]}}
 IF_MATCH = {
     "in": "header",
     "name": "If-Match",
     "description": "The current `ETag` of the user's list, or `*`.",
     "required": True,
-    "schema": {"type": "string"},
-    "example": f'"{TOKEN_EXAMPLE}"',
+    "schema": {"type": "string", "examples": [f'"{TOKEN_EXAMPLE}"', "*"]},
 }
 
 

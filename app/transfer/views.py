@@ -7,7 +7,7 @@ from app.exceptions import PreconditionRequired
 from app.tasks.schemas import USER_ID, MessageSchema
 from app.transfer import repository
 from app.transfer.formats import FORMATS, JSON
-from app.transfer.schemas import EXPORT_EXAMPLE, FORMAT, IF_MATCH, OTHER_FORMATS, ExportSchema
+from app.transfer.schemas import EXPORT_EXAMPLE, FORMAT, IF_MATCH, OF_AN_EXPORT, OTHER_FORMATS, SCHEMAS, ExportSchema
 from app.web.answers import TOTAL
 from app.web.blueprint import Blueprint
 from app.web.conditions import read_accepted_tags
@@ -21,11 +21,13 @@ blueprint = Blueprint(
     url_prefix="/api/<user_id>",
     description="Taking everything along, and leaving.",
     path_fields={"user_id": USER_ID},
+    schemas=SCHEMAS,
 )
 
 
-@blueprint.get("/export", parameters=[FORMAT])
-@blueprint.response(200, ExportSchema(), example=EXPORT_EXAMPLE)
+@blueprint.get("/export")
+@blueprint.accepts(others=[FORMAT])
+@blueprint.response(200, ExportSchema(), example=EXPORT_EXAMPLE, headers=OF_AN_EXPORT)
 @blueprint.doc(responses={200: {"content": OTHER_FORMATS}})
 def export_tasks(user_id: str) -> ResponseReturnValue:
     """Return every task of the user, in full and from one snapshot, as a download."""
@@ -42,7 +44,8 @@ def export_tasks(user_id: str) -> ResponseReturnValue:
     return response
 
 
-@blueprint.delete("", parameters=[IF_MATCH])
+@blueprint.delete("")
+@blueprint.accepts(others=[IF_MATCH])
 @blueprint.response(200, MessageSchema(), example=ERASED)
 @blueprint.alt_response(412, "PreconditionFailed")
 @blueprint.alt_response(428, "PreconditionRequired")

@@ -67,12 +67,12 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorator
 
-    def accepts(self, *names: str, query: Sequence[dict[str, Any]] = ()) -> Callable[[View], View]:
-        """Document parameters of the view: those of these names in `app.web.documented_headers`, and of its query."""
+    def accepts(self, *names: str, others: Sequence[dict[str, Any]] = ()) -> Callable[[View], View]:
+        """Document parameters of the view: those of these names in `app.web.documented_headers`, and others."""
 
         def document(view: View) -> View:
             described = getattr(view, "_apidoc", {})
-            parameters = [*names, *query, *described.get("parameters", [])]
+            parameters = [*names, *others, *described.get("parameters", [])]
             view._apidoc = {**described, "parameters": parameters}  # type: ignore[attr-defined]
             return view
 

@@ -59,7 +59,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": "private, no-cache",
     },
     "TotalCount": {
-        "description": "How many tasks match the filters.",
+        "description": "How many tasks there are that match the filters.",
         "schema": {"type": "integer", "minimum": 0},
         "example": 1,
     },
