@@ -23,7 +23,7 @@ from config import Config
 def create_app(config: Config | None = None) -> Flask:
     """Return the application, set up by `config`, or by the environment.
 
-    Raises `config.StartError` where a setting is wrong, or where no database is given and none can be started.
+    Raises `config.StartError` where a setting is wrong.
     """
     app = Application(__name__, static_folder="web/static", template_folder="web/templates")
     app.config.from_object(config or Config.from_environment())

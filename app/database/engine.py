@@ -1,12 +1,13 @@
 """The engine of SQLAlchemy: driver, autocommit, timeouts, and the pool of connections."""
 
 import select
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import event, make_url
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import DisconnectionError
 
 from app.database import embedded
@@ -15,6 +16,7 @@ from app.extensions import db
 
 LIFETIME = "tasks.lifetime"  # the key in `app.extensions`
 POOL_TIMEOUT = 5  # seconds that a request waits for a connection of the pool
+EMBEDDED_URL = f"postgresql://{embedded.ROLE}@/{embedded.DATABASE}"  # Where its socket is, is known once it runs.
 # Parameters of libpq. Most of them bound a wait for a server that no longer answers; app/database/timeouts.py has the
 # bounds for statements.
 CONNECT_ARGUMENTS = {
@@ -32,8 +34,8 @@ CONNECT_ARGUMENTS = {
 
 def init_app(app: Flask) -> None:
     """Give the application its engine: one connection for each thread, each statement committed by itself."""
-    url = app.config["DATABASE_URL"] or embedded.start_server(Path(app.instance_path) / "postgresql")
-    app.config["SQLALCHEMY_DATABASE_URI"] = make_engine_url(url)
+    is_embedded = app.config["DATABASE_URL"] is None
+    app.config["SQLALCHEMY_DATABASE_URI"] = make_engine_url(app.config["DATABASE_URL"] or EMBEDDED_URL)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "isolation_level": "AUTOCOMMIT",
         "pool_size": app.config["THREADS"] + 1,  # The last one is for the checks of readiness.
@@ -46,6 +48,9 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     app.teardown_appcontext_funcs.clear()  # Flask-SQLAlchemy's only one ends sessions of its ORM, which is not used.
     with app.app_context():
+        if is_embedded:
+            data = Path(app.instance_path) / "postgresql"
+            event.listen(db.engine, "do_connect", partial(_reach_embedded_server, data))
         event.listen(db.engine, "connect", lifetime.begin)
         event.listen(db.engine, "checkout", lifetime.require_time_left)
         event.listen(db.engine, "checkout", _require_silence)
@@ -64,6 +69,15 @@ def is_readable(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _reach_embedded_server(data: Path, dialect: Dialect, _record: object, _args: object, parameters: Any) -> None:
+    """Have a new connection reach the embedded server, which starts with the first one: some commands need none.
+
+    Raises `config.StartError` where it can't be started.
+    """
+    _, reached = dialect.create_connect_args(make_engine_url(embedded.start_server(data)))
+    parameters.update(reached)
 
 
 def _require_silence(dbapi_connection: Any, *_: object) -> None:

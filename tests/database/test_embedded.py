@@ -12,6 +12,7 @@ import pytest
 from app.database.embedded import EmbeddedServer
 from config import StartError
 from tests.support.commands import flask
+from tests.support.issuer import SECRET
 from tests.support.project import copy_of_the_project
 from tests.support.service import Service
 from tests.support.waiting import wait_for
@@ -43,6 +44,13 @@ def test_the_service_starts_one_server_wherever_it_lies_and_stops_it(tmp_path: P
         assert len(postmasters(directory)) == 1
         assert service.stop() == 0
         assert postmasters(directory) == []
+
+
+def test_a_command_that_needs_no_database_starts_no_server(tmp_path: Path) -> None:
+    directory = copy_of_the_project(tmp_path / "project")
+    completed = flask("token", "alice", directory=directory, AUTH_MODE="secret", JWT_SECRET=SECRET)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert not (directory / "instance" / "postgresql").exists()
 
 
 def test_the_service_takes_up_what_a_crash_left_behind(tmp_path: Path) -> None:
