@@ -108,11 +108,11 @@ def bearer_of(user_id: str, **others: Any) -> str:
 
 
 @contextmanager
-def serving_agents(log: Path, url: str, **settings: str) -> Iterator[str]:
+def serving_agents(log: Path, url: str, port: int = 0, **settings: str) -> Iterator[str]:
     """Run `flask mcp --http`, towards the service at that URL, and give the URL of the MCP server."""
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "mcp", "--http", "0"],
+            [sys.executable, "-m", "flask", "mcp", "--http", str(port)],
             cwd=ROOT,
             env=environment(MCP_API_URL=url, **settings),
             stdout=file,

@@ -50,8 +50,8 @@ def listens(port: int) -> bool:
 class Stack:
     """One of each, on ports of its own.
 
-    `rate` is what nginx lets through, in requests per second; `data` is where PostgreSQL keeps its data. `edits` are
-    changes to nginx.conf: what is there once, and what a test puts in its place.
+    `rate` is what nginx lets through, in requests per second; `data` is where PostgreSQL keeps its data; `agents` is
+    where nginx looks for `flask mcp`; `edits` are changes to nginx.conf: what is there once, and what replaces it.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Stack:
         rate: int = 100_000,
         data: Path | None = None,
         edits: Mapping[str, str] | None = None,
+        agents: str = "",
         **settings: Any,
     ) -> None:
         self.directory = directory
@@ -82,6 +83,7 @@ class Stack:
         self._service_port = free_port()
         self.service = self.start_service()
         self.rate, self.edits = rate, edits or {}
+        self._agents = agents
         self.nginx = self._start_nginx(urlsplit(self.service.url()).netloc)
         self.client = Client(f"http://127.0.0.1:{self.nginx_port}")
 
@@ -131,6 +133,7 @@ class Stack:
             ("${SERVICE}", upstream),
             ("${RESOLVER}", "127.0.0.1"),
             ("${CORS_ORIGINS}", str(self._settings.get("CORS_ORIGINS", ""))),
+            ("${AGENTS}", self._agents),
             ("listen 80 ", f"listen 127.0.0.1:{self.nginx_port} "),
             ("pid /run/nginx.pid;", f"pid {home}/nginx.pid;"),
             ("http {", f"http {{ {directories}"),
