@@ -6,6 +6,7 @@ from functools import partial
 import anyio
 import uvicorn
 from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -57,11 +58,12 @@ def make_http_app(upstream: Upstream, hosts: Collection[str], origins: Collectio
 
     Without sessions each request stands for itself: nothing that belongs to one token can be reached with another.
     """
-    security = allow(hosts, origins)
+    # The gate has checked `Host` and `Origin` by then; the SDK's own default would let in this machine only.
+    checked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app: ASGIApp = make_server(upstream).streamable_http_app(
-        stateless_http=True, json_response=True, max_request_body_size=MAX_BODY, transport_security=security
+        stateless_http=True, json_response=True, max_request_body_size=MAX_BODY, transport_security=checked
     )
-    app = Gate(app, upstream, security)
+    app = Gate(app, upstream, allow(hosts, origins))
     if origins:
         app = CORSMiddleware(
             app, allow_origins=origins, allow_methods=["POST"], allow_headers=["*"], expose_headers=READABLE
