@@ -64,7 +64,9 @@ def describe(  # noqa: PLR0911 -- One for each status.
                 " or to give this connection a new token."
             )
         case 403:
-            return Refused(FORBIDDEN.get(detail, f"The task service refuses this connection: {detail}. {NO_CHANGE}"))
+            return Refused(
+                FORBIDDEN.get(detail, f"The task service refuses this connection: {detail or status}. {NO_CHANGE}")
+            )
         case 413:
             return Refused(f"The texts are too long for the task service. {NO_CHANGE} Shorten them and call again.")
         case 422 if isinstance(detail, list):

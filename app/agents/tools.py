@@ -41,7 +41,10 @@ async def list_tasks(api: TasksAPI, wanted: ListTasks) -> TaskList:
     if wanted.task is not None:
         if any(getattr(wanted, name) for name in FILTERS):
             raise Refused("`task` names one task, so it can't be sent together with filters or a cursor.")
-        found = await find_task(api, wanted.task)
+        try:
+            found = await find_task(api, wanted.task)
+        except SeveralMatch as error:
+            raise Refused("The words match several tasks. Send them as `search`, which lists all of these.") from error
         return TaskList(tasks=[Task.model_validate(found)], total=1, next_cursor=None)
     sent = wanted.model_dump(exclude={"task", "priority", "tags"}, exclude_none=True)
     parameters = [(name, str(value)) for name, value in sent.items()]
@@ -168,7 +171,10 @@ OFFERS = {
 
 
 async def run_tool(api: TasksAPI, offer: Offer, wanted: Any) -> tuple[BaseModel, bool]:
-    """Run a tool. Return its answer, and whether it is a refusal that shows tasks. Raises `Refused`."""
+    """Run a tool. Return its answer, and whether it is a refusal that shows tasks. Raises `Refused`.
+
+    A refusal has the schema of the answer, too: some clients check it whether the call succeeded or not.
+    """
     try:
         return await offer.run(api, wanted), False
     except TaskUnknown as error:

@@ -90,6 +90,7 @@ def test_long_lists_and_long_texts_come_in_parts(connect: Connect, tasks: Tasks)
         assert seen == [f"Task {number}" for number in range(7)]
         (whole,) = (await assistant.call("list_tasks", task="task 3"))["tasks"]
         assert (len(whole["description"]), whole["description_is_cut"]) == (5000, False)
+        assert "Send them as `search`" in await assistant.fail("list_tasks", task="task")
         assert "less than or equal to 100" in await assistant.fail("list_tasks", limit=1000)
         assert "cursor: invalid cursor" in await assistant.fail("list_tasks", cursor="made up")
 

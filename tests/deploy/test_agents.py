@@ -9,6 +9,7 @@ from tests.support.agents import Assistant, bearer_of, over_http, serving_agents
 from tests.support.client import Client
 from tests.support.issuer import SECRET
 from tests.support.stack import MISSING, Stack, free_port
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")]
 
@@ -16,24 +17,33 @@ ORIGIN, NAME = "https://app.example.com", "tasks.example.com"
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of nginx, which answers a few requests a second and knows where the server for assistants is."""
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that answers a few requests a second and knows where the server for assistants is."""
     directory, port = tmp_path_factory.mktemp("agents"), free_port()
     secured: dict[str, Any] = {"AUTH_MODE": "secret", "JWT_SECRET": SECRET, "CORS_ORIGINS": ORIGIN}
     stack = Stack(directory / "stack", rate=1, agents=f"127.0.0.1:{port}", **secured)
     settings = {"ALLOWED_HOSTS": NAME, "CORS_ORIGINS": ORIGIN}
     with serving_agents(directory / "log", stack.service.url(), port, **settings):
-        yield stack.client
+        yield stack
     stack.stop()
 
 
-def test_an_assistant_works_through_nginx(proxied: Client) -> None:
+@pytest.fixture
+def proxied(stack: Stack) -> Client:
+    """A client of nginx."""
+    return stack.client
+
+
+def test_an_assistant_works_through_nginx(stack: Stack) -> None:
+    url = f"{stack.client.url}/mcp"
+
     async def talk(assistant: Assistant) -> None:
         added = await assistant.call("add_task", title="Buy milk", description="é" * 5000)
         assert (await assistant.call("list_tasks"))["tasks"][-1]["id"] == added["task"]["id"]
 
-    over_http(f"{proxied.url}/mcp", bearer_of("alice"))(talk)
-    over_http(f"{proxied.url}/mcp", bearer_of("alice"), "legacy", Host=NAME)(talk)
+    over_http(url, bearer_of("alice"))(talk)
+    over_http(url, bearer_of("alice"), "legacy", **{"Host": NAME, "X-Request-ID": "of-the-assistant"})(talk)
+    wait_for(lambda: '"request_id":"of-the-assistant"' in stack.service.log)
 
 
 def test_without_a_token_nothing_is_answered_through_nginx_either(proxied: Client) -> None:
