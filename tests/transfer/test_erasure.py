@@ -1,0 +1,59 @@
+"""What an erasure leaves in the database: nothing, in any table."""
+
+from contextlib import closing
+
+import psycopg2
+from flask import Flask
+
+from app.database.embedded import SUPERUSER, EmbeddedServer
+from tests.support.client import Tasks
+from tests.support.commands import command
+
+TABLES = """
+    SELECT table_name, column_name FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1
+"""
+
+
+def find(postgresql: EmbeddedServer, text: str) -> set[str]:
+    """Return the tables in which the text stands in some column of some row."""
+    with closing(psycopg2.connect(postgresql.url(SUPERUSER))) as connection:
+        cursor = connection.cursor()
+        cursor.execute(TABLES)
+        found = set()
+        for table, column in cursor.fetchall():
+            cursor.execute(f'SELECT count(*) FROM "{table}" WHERE "{column}"::text LIKE %s', [f"%{text}%"])
+            if cursor.fetchone() != (0,):
+                found.add(table)
+        return found
+
+
+def fill(tasks: Tasks) -> None:
+    """Leave a row in every table."""
+    tasks.send("POST", body={"title": tasks.user_id, "description": tasks.user_id}, Idempotency_Key="k")
+    tasks.delete(tasks.create(title=tasks.user_id)["id"])
+
+
+def test_an_erasure_leaves_no_row_anywhere(alice: Tasks, postgresql: EmbeddedServer) -> None:
+    fill(alice)
+    assert find(postgresql, alice.user_id) >= {"tasks", "users", "deleted_tasks", "idempotency_keys"}
+    path = alice.path.removesuffix("/tasks")
+    assert alice.client.request("DELETE", path, headers={"If-Match": "*"}).status_code == 200
+    assert find(postgresql, alice.user_id) == set()
+    alice.client.request("DELETE", path, headers={"If-Match": "*"})
+    assert find(postgresql, alice.user_id) == set()
+
+
+def test_an_operator_exports_and_erases(app: Flask, alice: Tasks, postgresql: EmbeddedServer) -> None:
+    fill(alice)
+    url = app.config["DATABASE_URL"]
+    for name, start in (("json", '{"user_id":'), ("csv", "id,user_id,"), ("ics", "BEGIN:VCALENDAR")):
+        written = command("export", alice.user_id, "--format", name, DATABASE_URL=url)
+        assert (written.exit_code, written.stdout.startswith(start)) == (0, True)
+        assert written.stderr == f"1 tasks of {alice.user_id} were written.\n"
+    asked = command("erase", alice.user_id, DATABASE_URL=url)
+    assert asked.exit_code == 1
+    assert len(alice.all()) == 1
+    erased = command("erase", alice.user_id, "--yes", DATABASE_URL=url)
+    assert (erased.exit_code, erased.stdout) == (0, f"All data of {alice.user_id} was erased.\n")
+    assert find(postgresql, alice.user_id) == set()
