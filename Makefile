@@ -42,7 +42,7 @@ test-browser: .venv/installed  ## Use the example of a web page as a person does
 	@$(BIN) pytest -n 0 -m browser tests/examples $(ARGS)
 
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
-	@$(BIN) pytest -n 0 -s -m faults tests/deploy/test_faults.py $(ARGS)
+	@$(BIN) pytest -n 0 -s -m faults tests/deploy $(ARGS)
 
 contract: $(CONTRACT)/.venv/installed  ## Prove the service at URL, with the tests of the contract; TOKEN_SECRET and PART=1 or 2 are optional.
 	@test -n "$(URL)" || { echo 'Name a service, as in: make contract URL=https://tasks.example.com'; exit 1; }

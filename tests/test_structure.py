@@ -63,6 +63,7 @@ OUTSIDE = (
     "tests.support.faults",
     "tests.support.fixtures",
     "tests.support.promises",
+    "tests.support.replica",
     "tests.support.waiting",
 )
 

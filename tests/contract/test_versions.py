@@ -1,12 +1,12 @@
 """Versions: conditional requests, changes since a token, and requests that are repeated."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from tests.support.client import Tasks, token_of
 from tests.support.promises import promise
+from tests.support.replica import Replica
 
 pytestmark = pytest.mark.part2
 
@@ -95,24 +95,6 @@ def test_of_changes_that_race_one_wins(alice: Tasks) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(change, range(8))) == [200] + [412] * 7
-
-
-class Replica:
-    """The tasks as a client keeps them that only applies the changes."""
-
-    def __init__(self) -> None:
-        self.tasks: dict[str, Any] = {}
-        self.query = ""
-
-    def follow(self, tasks: Tasks, limit: int = 1000) -> None:
-        while True:
-            answer = tasks.changes(f"?limit={limit}{self.query}").json()
-            self.tasks.update({task["id"]: task for task in answer["tasks"]})
-            for task_id in answer["deleted"]:
-                self.tasks.pop(task_id, None)
-            self.query = f"&since={answer['token']}"
-            if not answer["has_more"]:
-                return
 
 
 @promise("docs/synchronization.md#changes", "Later, ask with the last `token`, and apply `tasks` and `deleted`.")
