@@ -44,106 +44,133 @@ $function$
 """
 
 # The first date of a rule after a date, for a series that begins at `start` (RFC 5545, section 3.3.10; weeks begin on
-# Monday).
+# Monday). A weekday is a number from 1 to 7; the n-th of a month is 10 n more, and one from its end is negative.
+#
+# Only months and weeks that the rule can mean are looked at, and no more of them than until the calendar repeats itself,
+# which it does after 400 years: this takes a few milliseconds at most.
 CREATE_NEXT_DATE = r"""
 CREATE FUNCTION next_date(rule text, start date, after date)
 RETURNS date LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $function$
 DECLARE
     frequency text := substring(rule FROM 'FREQ=([A-Z]+)');
     step integer := coalesce(substring(rule FROM 'INTERVAL=([0-9]+)')::integer, 1);
-    days text[] := string_to_array(substring(rule FROM 'BYDAY=([^;]+)'), ',');
     month_days integer[] := string_to_array(substring(rule FROM 'BYMONTHDAY=([^;]+)'), ',')::integer[];
     months integer[] := string_to_array(substring(rule FROM 'BYMONTH=([^;]+)'), ',')::integer[];
-    names constant text[] := ARRAY['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'];
-    first date;
+    weekdays integer[];
+    start_month integer := 12 * extract(year FROM start)::integer + extract(month FROM start)::integer - 1;
+    after_month integer := 12 * extract(year FROM after)::integer + extract(month FROM after)::integer - 1;
+    month integer;  -- counted from the year 0
+    in_year integer;
+    year integer;
     last_day integer;
-    day date;
+    candidates_for integer;  -- the last day of the month for which the candidates are
+    candidates integer[];
+    first date;
+    weekday integer;
     number integer;
-    name text;
+    day date;
+    attempts integer;
 BEGIN
+    SELECT array_agg(
+        (CASE WHEN name LIKE '-%' THEN -1 ELSE 1 END) * (
+            10 * coalesce(substring(name FROM '[0-9]')::integer, 0)
+            + array_position(ARRAY['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'], right(name, 2))
+        )
+    )
+    INTO weekdays
+    FROM unnest(string_to_array(substring(rule FROM 'BYDAY=([^;]+)'), ',')) AS name;
     -- What the rule does not say, the start does.
-    IF days IS NULL AND month_days IS NULL THEN
+    IF weekdays IS NULL AND month_days IS NULL THEN
         IF frequency = 'YEARLY' AND months IS NULL THEN
             months := ARRAY[extract(month FROM start)::integer];
         END IF;
         IF frequency IN ('YEARLY', 'MONTHLY') THEN
             month_days := ARRAY[extract(day FROM start)::integer];
         ELSIF frequency = 'WEEKLY' THEN
-            days := ARRAY[names[extract(isodow FROM start)::integer]];
+            weekdays := ARRAY[extract(isodow FROM start)::integer];
         END IF;
-    END IF;
-
-    IF frequency = 'DAILY' THEN
-        day := start + ((after - start) / step) * step;
-        FOR attempt IN 1..20000 LOOP
-            day := day + step;
-            IF (months IS NULL OR extract(month FROM day)::integer = ANY (months))
-                AND (days IS NULL OR names[extract(isodow FROM day)::integer] = ANY (days))
-                AND is_month_day(day, month_days)
-            THEN
-                RETURN day;
-            END IF;
-        END LOOP;
-        RETURN NULL;
     END IF;
 
     IF frequency = 'WEEKLY' THEN
         first := date_trunc('week', start)::date;
         first := first + ((after - first) / 7 / step) * step * 7;
-        FOR attempt IN 1..3000 LOOP
-            FOR offset_in_week IN 0..6 LOOP
-                day := first + offset_in_week;
-                IF day > after AND names[offset_in_week + 1] = ANY (days)
-                    AND (months IS NULL OR extract(month FROM day)::integer = ANY (months))
-                THEN
-                    RETURN day;
-                END IF;
-            END LOOP;
+        FOR attempt IN 1..4800 LOOP
+            IF months IS NULL OR extract(month FROM first)::integer = ANY (months)
+                OR extract(month FROM first + 6)::integer = ANY (months)
+            THEN
+                FOR weekday IN 1..7 LOOP
+                    day := first + weekday - 1;
+                    IF day > after AND weekday = ANY (weekdays)
+                        AND (months IS NULL OR extract(month FROM day)::integer = ANY (months))
+                    THEN
+                        RETURN day;
+                    END IF;
+                END LOOP;
+            END IF;
             first := first + step * 7;
         END LOOP;
         RETURN NULL;
     END IF;
 
-    first := date_trunc('month', after)::date;
-    FOR attempt IN 1..4800 LOOP
-        number := CASE frequency
-            WHEN 'YEARLY' THEN extract(year FROM first) - extract(year FROM start)
-            ELSE 12 * (extract(year FROM first) - extract(year FROM start))
-                + extract(month FROM first) - extract(month FROM start)
-        END;
-        IF number % step = 0 AND (months IS NULL OR extract(month FROM first)::integer = ANY (months)) THEN
-            last_day := extract(day FROM first + interval '1 month' - interval '1 day');
-            FOR number IN 1..last_day LOOP
+    IF frequency = 'DAILY' THEN
+        IF month_days IS NULL AND months IS NULL AND weekdays IS NULL THEN
+            RETURN start + ((after - start) / step + 1) * step;
+        END IF;
+        IF step % 7 = 0 AND NOT extract(isodow FROM start)::integer = ANY (weekdays) THEN
+            RETURN NULL;
+        END IF;
+        month := after_month;
+    ELSIF frequency = 'MONTHLY' THEN
+        month := start_month + ((after_month - start_month) / step) * step;
+    ELSE
+        month := 12 * (start_month / 12 + ((after_month / 12 - start_month / 12) / step) * step);
+    END IF;
+    attempts := CASE frequency
+        WHEN 'MONTHLY' THEN 4800 / gcd(4800, step) WHEN 'YEARLY' THEN 4800 / gcd(400, step) ELSE 4800
+    END;
+    FOR attempt IN 1..attempts LOOP
+        in_year := month % 12 + 1;
+        IF months IS NULL OR in_year = ANY (months) THEN
+            year := month / 12;
+            EXIT WHEN year > 9999;
+            last_day := CASE
+                WHEN in_year IN (4, 6, 9, 11) THEN 30
+                WHEN in_year <> 2 THEN 31
+                WHEN year % 4 = 0 AND (year % 100 <> 0 OR year % 400 = 0) THEN 29
+                ELSE 28
+            END;
+            IF candidates_for IS DISTINCT FROM last_day THEN
+                candidates_for := last_day;
+                candidates := ARRAY(
+                    SELECT each FROM generate_series(1, last_day) AS each
+                    WHERE month_days IS NULL OR each = ANY (month_days) OR each - last_day - 1 = ANY (month_days)
+                );
+            END IF;
+            first := make_date(year, in_year, 1);
+            weekday := extract(isodow FROM first)::integer - 1;
+            FOREACH number IN ARRAY candidates LOOP
                 day := first + number - 1;
-                name := names[extract(isodow FROM day)::integer];
-                IF day > after AND is_month_day(day, month_days) AND (
-                    days IS NULL
-                    OR name = ANY (days)
-                    OR (number + 6) / 7 || name = ANY (days)
-                    OR '+' || (number + 6) / 7 || name = ANY (days)
-                    OR (number - last_day - 7) / 7 || name = ANY (days)
-                ) THEN
+                IF day > after
+                    AND (frequency <> 'DAILY' OR (day - start) % step = 0)
+                    AND (
+                        weekdays IS NULL
+                        OR (weekday + number - 1) % 7 + 1 = ANY (weekdays)
+                        OR (number + 6) / 7 * 10 + (weekday + number - 1) % 7 + 1 = ANY (weekdays)
+                        OR -((last_day - number) / 7 * 10 + 10 + (weekday + number - 1) % 7 + 1) = ANY (weekdays)
+                    )
+                THEN
                     RETURN day;
                 END IF;
             END LOOP;
         END IF;
-        first := first + interval '1 month';
-        IF first > date '9999-12-01' THEN
-            RETURN NULL;
-        END IF;
+        month := month + CASE
+            WHEN frequency = 'MONTHLY' THEN step
+            WHEN frequency = 'YEARLY' AND in_year = 12 THEN 12 * step - 11
+            ELSE 1
+        END;
     END LOOP;
     RETURN NULL;
 END
-$function$
-"""
-
-# Whether a day is one of these days of its month, of which negative ones count from its end; null: any.
-CREATE_IS_MONTH_DAY = """
-CREATE FUNCTION is_month_day(day date, month_days integer[]) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $function$
-    SELECT month_days IS NULL
-        OR extract(day FROM day)::integer = ANY (month_days)
-        OR (day - (date_trunc('month', day) + interval '1 month')::date) = ANY (month_days)
 $function$
 """
 
@@ -157,13 +184,12 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("recurrence_from", sa.String(10), server_default="due", nullable=False))
     op.add_column("tasks", sa.Column("succeeded", sa.String(20), nullable=True))
     op.add_column("tasks", sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True))
-    for statement in (CREATE_IS_MONTH_DAY, CREATE_NEXT_DATE, CREATE_NEXT_DUE_DATE):
+    for statement in (CREATE_NEXT_DATE, CREATE_NEXT_DUE_DATE):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION next_due_date(text, text, text, text, timestamptz)")
     op.execute("DROP FUNCTION next_date(text, date, date)")
-    op.execute("DROP FUNCTION is_month_day(date, integer[])")
     for column in COLUMNS:
         op.drop_column("tasks", column)
