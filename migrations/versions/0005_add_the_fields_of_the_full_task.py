@@ -46,8 +46,8 @@ $function$
 # The first date of a rule after a date, for a series that begins at `start` (RFC 5545, section 3.3.10; weeks begin on
 # Monday). A weekday is a number from 1 to 7; the n-th of a month is 10 n more, and one from its end is negative.
 #
-# Only months and weeks that the rule can mean are looked at, and no more of them than until the calendar repeats itself,
-# which it does after 400 years: this takes a few milliseconds at most.
+# Only months and weeks that the rule can mean are looked at, and only until the calendar repeats itself, which it does
+# after 400 years: this takes some milliseconds at most.
 CREATE_NEXT_DATE = r"""
 CREATE FUNCTION next_date(rule text, start date, after date)
 RETURNS date LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $function$
