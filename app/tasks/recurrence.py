@@ -20,10 +20,10 @@ WEEKDAY = "(?:MO|TU|WE|TH|FR|SA|SU)"
 # The parts that a rule may have, each once, and their grammar; dateutil reads some that RFC 5545 does not have.
 PARTS = {
     "FREQ": r"DAILY|WEEKLY|MONTHLY|YEARLY",
-    "INTERVAL": r"[1-9]\d?",
-    "BYDAY": rf"{WEEKDAY}(?:,{WEEKDAY})*|[+-]?[1-5]{WEEKDAY}(?:,[+-]?[1-5]{WEEKDAY})*",
-    "BYMONTHDAY": r"[+-]?(?:[1-9]|[12]\d|3[01])(?:,[+-]?(?:[1-9]|[12]\d|3[01]))*",
-    "BYMONTH": r"(?:[1-9]|1[0-2])(?:,(?:[1-9]|1[0-2]))*",
+    "INTERVAL": r"0?[1-9]|[1-9]\d",
+    "BYDAY": rf"{WEEKDAY}(?:,{WEEKDAY})*|[+-]?0?[1-5]{WEEKDAY}(?:,[+-]?0?[1-5]{WEEKDAY})*",
+    "BYMONTHDAY": r"[+-]?(?:0?[1-9]|[12]\d|3[01])(?:,[+-]?(?:0?[1-9]|[12]\d|3[01]))*",
+    "BYMONTH": r"(?:0?[1-9]|1[0-2])(?:,(?:0?[1-9]|1[0-2]))*",
     "UNTIL": r"\d{8}(?:T\d{6}Z?)?",
 }
 NOTHING = r"(?!)"  # a pattern that matches no text

@@ -73,7 +73,7 @@ DECLARE
 BEGIN
     SELECT array_agg(
         (CASE WHEN name LIKE '-%' THEN -1 ELSE 1 END) * (
-            10 * coalesce(substring(name FROM '[0-9]')::integer, 0)
+            10 * coalesce(substring(name FROM '[0-9]+')::integer, 0)
             + array_position(ARRAY['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'], right(name, 2))
         )
     )

@@ -129,6 +129,8 @@ def test_the_end_of_a_rule_may_have_any_form(
         ("FREQ=MONTHLY;BYDAY=5FR", "2026-01-30", "2026-05-29"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", "2044-02-29", "2072-02-29"),
         ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR", "2026-03-06", "2026-03-16"),
+        ("FREQ=YEARLY;INTERVAL=01;BYMONTH=03;BYDAY=-01SU", "2026-03-29", "2027-03-28"),
+        ("FREQ=MONTHLY;BYMONTHDAY=01,-02", "2026-02-01", "2026-02-27"),
         ("FREQ=DAILY", "0001-01-01", "2020-01-02"),
         ("FREQ=DAILY", "9999-12-31", None),
         ("FREQ=WEEKLY", "9999-12-31", None),
@@ -137,6 +139,7 @@ def test_the_end_of_a_rule_may_have_any_form(
     ],
 )
 def test_the_calendar_has_its_peculiarities(next_due: NextDue, rule: str, due: str, expected: str | None) -> None:
+    assert read_rule(rule) == rule
     assert next_due(rule, due, datetime(2020, 1, 1, tzinfo=UTC)) == expected
 
 

@@ -1,0 +1,213 @@
+"""Tasks that recur, completed by every kind of request, and by clients that do not know of recurrence."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import requests
+
+from tests.support.client import FIELDS, Client, Tasks
+
+FAR = "2999-01-31"  # after today, so the next date is counted from it
+NEXT = "2999-02-01"
+
+Complete = Callable[[Tasks, str], requests.Response]
+# Whatever completes a task, in either view.
+COMPLETIONS: dict[str, Complete] = {
+    "flip": lambda tasks, task_id: tasks.complete(task_id),
+    "flip with {}": lambda tasks, task_id: tasks.complete(task_id, json={}),
+    "set": lambda tasks, task_id: tasks.complete(task_id, json={"completed": True}),
+    "put": lambda tasks, task_id: tasks.put(task_id, {"completed": True}),
+    "patch": lambda tasks, task_id: tasks.patch(task_id, {"completed": True}),
+    "put in the full view": lambda tasks, task_id: put(tasks, task_id, completed=True),
+    "set with a key": lambda tasks, task_id: tasks.complete(
+        task_id, json={"completed": True}, headers={"Idempotency-Key": task_id}
+    ),
+    "if it matches": lambda tasks, task_id: tasks.complete(
+        task_id, json={"completed": True}, headers={"If-Match": tasks.get(task_id).headers["ETag"]}
+    ),
+}
+
+
+def create(tasks: Tasks, **fields: Any) -> dict[str, Any]:
+    body = {"title": "Water the plants", "due_date": FAR, "recurrence": "daily", **fields}
+    response = tasks.client.request("POST", f"{tasks.path}?view=full", json=body)
+    assert response.status_code == 201, response.text
+    task: dict[str, Any] = response.json()
+    return task
+
+
+def put(tasks: Tasks, task_id: str, **fields: Any) -> requests.Response:
+    return tasks.client.request("PUT", f"{tasks.path}/{task_id}?view=full", json=fields)
+
+
+def all_of(tasks: Tasks) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tasks.client.get(f"{tasks.path}?view=full").json()
+    return found
+
+
+def due_dates(tasks: Tasks) -> list[str | None]:
+    return [task["due_date"] for task in all_of(tasks)]
+
+
+@pytest.mark.parametrize("how", COMPLETIONS)
+def test_whatever_completes_a_task_makes_one_successor(alice: Tasks, how: str) -> None:
+    fields = {"description": "All", "priority": "high", "tags": ["a", "b"], "recurrence_from": "due"}
+    task = create(alice, due_date=f"{FAR}T09:00:00", time_zone="Europe/Berlin", **fields)
+    first = COMPLETIONS[how](alice, task["id"])
+    assert first.status_code == 200, first.text
+    if how not in ("flip", "flip with {}"):
+        assert COMPLETIONS[how](alice, task["id"]).status_code == 200
+    done, successor = all_of(alice)
+    assert (done["id"], done["completed"], done["due_date"]) == (task["id"], True, task["due_date"])
+    assert done["version"] <= alice_version(alice)
+    own = {name: successor[name] for name in ("id", "created_at", "updated_at", "version")}
+    assert successor == {**task, **own, "due_date": f"{NEXT}T09:00:00", "completed": False, "completed_at": None}
+    assert successor["id"] > done["id"]
+    assert successor["created_at"] == successor["updated_at"]
+
+
+def alice_version(tasks: Tasks) -> int:
+    return int(tasks.list_tasks().headers["ETag"].strip('"').rpartition("-")[2])
+
+
+def test_completion_and_successor_are_one_change(alice: Tasks) -> None:
+    task = create(alice)
+    tag = alice.list_tasks().headers["ETag"].removeprefix("W/").strip('"')
+    alice.complete(task["id"])
+    done, successor = all_of(alice)
+    assert done["version"] == successor["version"] == 2
+    changes = alice.client.get(f"{alice.path.removesuffix('/tasks')}/changes?since={tag}&limit=1&view=full").json()
+    assert ({each["id"] for each in changes["tasks"]}, changes["has_more"]) == ({done["id"], successor["id"]}, False)
+
+
+def test_each_occurrence_has_one_successor(alice: Tasks) -> None:
+    task_id = create(alice)["id"]
+    for completed in (True, False, True, False):
+        alice.complete(task_id, json={"completed": completed})
+    assert due_dates(alice) == [FAR, NEXT]
+    # With another due date it is another occurrence.
+    assert put(alice, task_id, due_date="2999-05-01", completed=True).status_code == 200
+    assert due_dates(alice) == ["2999-05-01", NEXT, "2999-05-02"]
+    successor = all_of(alice)[1]
+    alice.complete(successor["id"])
+    assert due_dates(alice)[-1] == "2999-02-02"
+
+
+def test_the_rule_that_counts_is_the_one_after_the_change(alice: Tasks) -> None:
+    changed = create(alice)["id"]
+    put(alice, changed, completed=True, recurrence="monthly", due_date="2999-03-15", title="New")
+    assert [(task["title"], task["due_date"]) for task in all_of(alice)][1:] == [("New", "2999-04-15")]
+    ended = create(alice)["id"]
+    put(alice, ended, completed=True, recurrence=None)
+    plain = alice.create()["id"]
+    put(alice, plain, completed=True, recurrence="FREQ=WEEKLY", due_date=FAR)
+    assert due_dates(alice)[2:] == [FAR, FAR, "2999-02-07"]
+
+
+def test_a_deleted_successor_does_not_come_back(alice: Tasks) -> None:
+    task_id = create(alice)["id"]
+    alice.complete(task_id)
+    alice.delete(all_of(alice)[1]["id"])
+    alice.complete(task_id)
+    alice.complete(task_id)
+    assert due_dates(alice) == [FAR]
+
+
+def test_a_refused_completion_makes_nothing(alice: Tasks) -> None:
+    task = create(alice)
+    assert alice.complete(task["id"], headers={"If-Match": '"99"'}).status_code == 412
+    assert alice.complete(task["id"], json={"complete": True}).status_code == 422
+    assert put(alice, task["id"], completed=True, due_date=None).status_code == 422
+    assert alice.client.of("somebody-else").complete(task["id"]).status_code == 404
+    assert all_of(alice) == [task]
+
+
+def test_a_client_of_the_basic_view_sees_a_successor_as_any_task(alice: Tasks) -> None:
+    task_id = create(alice)["id"]
+    answer = alice.complete(task_id)
+    assert set(answer.json()) == FIELDS
+    assert [set(task) for task in alice.all()] == [FIELDS, FIELDS]
+    successor = alice.all()[1]
+    changed = alice.put(successor["id"], {"title": "b", "recurrence": None, "due_date": None, "tags": ["x"]})
+    assert set(changed.json()) == FIELDS
+    found = all_of(alice)[1]
+    assert (found["title"], found["recurrence"], found["due_date"], found["tags"]) == ("b", "FREQ=DAILY", NEXT, [])
+
+
+@pytest.mark.parametrize("rule", ["daily", "FREQ=WEEKLY", "FREQ=MONTHLY;BYMONTHDAY=-1"])
+@pytest.mark.parametrize("counted_from", ["due", "completion"])
+def test_what_is_late_is_due_after_today(alice: Tasks, rule: str, counted_from: str) -> None:
+    before = datetime.now(UTC).date()
+    task = create(alice, due_date="2020-02-29T09:00:00Z", recurrence=rule, recurrence_from=counted_from)
+    alice.complete(task["id"])
+    found = date.fromisoformat(all_of(alice)[1]["due_date"].removesuffix("T09:00:00Z"))
+    expected = set()
+    for today in {before, datetime.now(UTC).date()}:
+        if rule == "daily":
+            expected.add(today + timedelta(days=1))
+        elif "MONTHLY" in rule:
+            end = (today.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+            following = (end + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+            expected.add(end if end > today else following)
+        elif counted_from == "completion":
+            expected.add(today + timedelta(days=7))
+        else:  # 2020-02-29 was a Saturday.
+            expected.add(today + timedelta(days=(5 - today.weekday() - 1) % 7 + 1))
+    assert found in expected
+
+
+@pytest.mark.parametrize(
+    ("due", "rule", "expected"),
+    [
+        # To summer time: this time is not on the wall on the next day, and the day after it has 23 hours.
+        ("2999-03-30T02:30:00", "daily", "2999-03-31T02:30:00"),
+        ("2999-03-31T09:00:00", "daily", "2999-04-01T09:00:00"),
+        # To winter time: the next day has 25 hours.
+        ("2999-10-26T02:30:00", "daily", "2999-10-27T02:30:00"),
+        ("2999-10-27T23:59:59", "daily", "2999-10-28T23:59:59"),
+        ("2999-03-24T00:00:00", "weekly", "2999-03-31T00:00:00"),
+    ],
+)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", None])
+def test_a_change_of_daylight_saving_time_moves_nothing(
+    alice: Tasks, due: str, rule: str, expected: str, zone: str | None
+) -> None:
+    task = create(alice, due_date=due, time_zone=zone, recurrence=rule)
+    alice.complete(task["id"])
+    assert due_dates(alice) == [due, expected]
+
+
+def test_an_instant_stays_at_its_time_in_utc(alice: Tasks) -> None:
+    task = create(alice, due_date="2999-03-30T23:30:00+01:00")
+    alice.complete(task["id"])
+    assert due_dates(alice) == ["2999-03-30T22:30:00Z", "2999-03-31T22:30:00Z"]
+
+
+def test_today_is_that_of_the_zone(alice: Tasks) -> None:
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        task = create(alice, due_date="2020-01-01T12:00:00", time_zone=zone)
+        days = [datetime.now(ZoneInfo(zone)).date()]
+        alice.complete(task["id"])
+        days.append(datetime.now(ZoneInfo(zone)).date())
+        found = date.fromisoformat(all_of(alice)[-1]["due_date"][:10])
+        assert found - timedelta(days=1) in days
+
+
+def test_however_requests_race_there_is_one_successor_for_each_occurrence(alice: Tasks) -> None:
+    task_id = create(alice)["id"]
+    ways = list(COMPLETIONS.values())[2:]
+
+    def act(number: int) -> int:
+        tasks = Client(alice.client.url).of(alice.user_id)
+        if number % 3 == 0:
+            return tasks.complete(task_id, json={"completed": False}).status_code
+        return ways[number % len(ways)](tasks, task_id).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(act, range(48))) <= {200, 412}
+    assert sorted(filter(None, due_dates(alice))) == [FAR, NEXT]
+    assert alice.list_tasks().headers["X-Total-Count"] == "2"
