@@ -37,7 +37,7 @@ CHANGED = {
 # The moment that a due date means: a date is its midnight in UTC, a time on the wall is in its zone, or UTC.
 DUE = r"""CASE
     WHEN due_date LIKE '%Z' THEN due_date::timestamptz
-    ELSE timezone(coalesce(time_zone, 'UTC'), due_date::timestamp)
+    ELSE timezone(coalesce(place_of(time_zone), 'UTC'), due_date::timestamp)
 END"""
 
 

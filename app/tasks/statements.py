@@ -74,10 +74,16 @@ _COUNT_UP = """
 """
 
 
-# An instant that comes with a zone becomes the time on the wall there.
+# An instant that comes with a zone becomes the time on the wall there, within the years that a due date can have.
 _DUE_ON_WALL = r"""CASE
     WHEN {due} LIKE '%Z' AND {zone} IS NOT NULL
-    THEN to_char(timezone({zone}, ({due})::timestamptz), 'YYYY-MM-DD"T"HH24\:MI\:SS')
+    THEN to_char(
+        greatest(
+            timestamp '0001-01-01',
+            least(timestamp '9999-12-31 23\:59\:59', timezone(place_of({zone}), ({due})::timestamptz))
+        ),
+        'YYYY-MM-DD"T"HH24\:MI\:SS'
+    )
     ELSE {due}
 END"""
 _FULL_COLUMNS = "".join(f", {name}" for name in SENT_FIELDS)

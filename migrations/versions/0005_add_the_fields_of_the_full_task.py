@@ -11,6 +11,19 @@ depends_on = None
 
 COLUMNS = ("priority", "due_date", "time_zone", "tags", "recurrence", "recurrence_from", "completed_at", "succeeded")
 
+# The name by which `timezone` knows a zone for certain. It takes some names of zones for abbreviations, which have no
+# daylight saving time, and which may depend on the zone of the session.
+CREATE_PLACE_OF = """
+CREATE FUNCTION place_of(zone text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE zone
+        WHEN 'CET' THEN 'Europe/Brussels' WHEN 'MET' THEN 'Europe/Brussels' WHEN 'EET' THEN 'Europe/Athens'
+        WHEN 'WET' THEN 'Europe/Lisbon' WHEN 'EST' THEN 'America/Panama' WHEN 'MST' THEN 'America/Phoenix'
+        WHEN 'HST' THEN 'Pacific/Honolulu' ELSE zone
+    END
+$function$
+"""
+
 # The due date of the next occurrence, or null where there is none: none after UNTIL, and none within the bounds of the
 # search, which end a rule that never comes true for this due date. Dates are reckoned on the calendar of the wall: in
 # the zone of the task, or in UTC. The rule is one that app/tasks/recurrence.py lets pass.
@@ -18,7 +31,8 @@ CREATE_NEXT_DUE_DATE = r"""
 CREATE FUNCTION next_due_date(rule text, counted_from text, due text, zone text, now timestamptz)
 RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $function$
 DECLARE
-    today date := timezone(coalesce(zone, 'UTC'), now)::date;
+    place text := coalesce(place_of(zone), 'UTC');
+    today date := timezone(place, now)::date;
     start date := CASE WHEN counted_from = 'completion' THEN today ELSE left(due, 10)::date END;
     found date := next_date(rule, start, greatest(start, today));
     next_due text := to_char(found, 'YYYY-MM-DD') || substr(due, 11);
@@ -28,7 +42,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF last LIKE '%Z' THEN
-        IF rtrim(next_due, 'Z')::timestamp > timezone(coalesce(zone, 'UTC'), last::timestamptz) THEN
+        IF rtrim(next_due, 'Z')::timestamp > timezone(place, last::timestamptz) THEN
             RETURN NULL;
         END IF;
     ELSIF length(last) = 8 THEN
@@ -184,12 +198,13 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("recurrence_from", sa.String(10), server_default="due", nullable=False))
     op.add_column("tasks", sa.Column("succeeded", sa.String(20), nullable=True))
     op.add_column("tasks", sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True))
-    for statement in (CREATE_NEXT_DATE, CREATE_NEXT_DUE_DATE):
+    for statement in (CREATE_PLACE_OF, CREATE_NEXT_DATE, CREATE_NEXT_DUE_DATE):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION next_due_date(text, text, text, text, timestamptz)")
     op.execute("DROP FUNCTION next_date(text, date, date)")
+    op.execute("DROP FUNCTION place_of(text)")
     for column in COLUMNS:
         op.drop_column("tasks", column)
