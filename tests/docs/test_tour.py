@@ -11,8 +11,9 @@ from tests.support.project import ROOT
 
 
 def shape(text: str) -> str:
-    """Replace what differs from run to run: ids and times."""
+    """Replace what differs from run to run: ids, times and versions."""
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text.strip())
+    text = re.sub(r'"version":\d+', '"version":<number>', text)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<time>", text)
 
 
