@@ -43,7 +43,8 @@ class Task(db.Model):  # type: ignore[name-defined]
     recurrence: Mapped[str | None] = mapped_column(String(500))
     recurrence_from: Mapped[str] = mapped_column(String(10), server_default="due")
     completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    succeeded: Mapped[str | None] = mapped_column(String(20))  # the due date whose completion made the next task
+    # The due dates whose completion has made the next task.
+    succeeded: Mapped[list[str]] = mapped_column(ARRAY(String(20)), server_default="{}")
 
 
 class IdempotencyKey(db.Model):  # type: ignore[name-defined]

@@ -244,7 +244,7 @@ def _steps(changes: dict[str, str], view: str) -> str:
                 AS due_date
             FROM task, wanted
             WHERE wanted.recurrence IS NOT NULL AND wanted.completed AND NOT task.completed
-            AND wanted.due_date IS DISTINCT FROM task.succeeded AND {_ACCEPTED}
+            AND wanted.due_date <> ALL (task.succeeded) AND {_ACCEPTED}
         ),
         head AS (
             UPDATE users
@@ -256,7 +256,8 @@ def _steps(changes: dict[str, str], view: str) -> str:
         done AS (
             UPDATE tasks
             SET {values}, completed_at = {_COMPLETED_AT.format(completed="wanted.completed")},
-                succeeded = CASE WHEN EXISTS (SELECT FROM occurrence) THEN wanted.due_date ELSE tasks.succeeded END,
+                succeeded = tasks.succeeded
+                    || ARRAY(SELECT wanted.due_date FROM occurrence WHERE occurrence.due_date IS NOT NULL),
                 updated_at = {LATER}, version = head.version
             FROM head, wanted
             WHERE {_THIS}

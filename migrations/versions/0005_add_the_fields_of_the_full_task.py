@@ -196,7 +196,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("tags", ARRAY(sa.String(50)), server_default="{}", nullable=False))
     op.add_column("tasks", sa.Column("recurrence", sa.String(500), nullable=True))
     op.add_column("tasks", sa.Column("recurrence_from", sa.String(10), server_default="due", nullable=False))
-    op.add_column("tasks", sa.Column("succeeded", sa.String(20), nullable=True))
+    op.add_column("tasks", sa.Column("succeeded", ARRAY(sa.String(20)), server_default="{}", nullable=False))
     op.add_column("tasks", sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True))
     for statement in (CREATE_PLACE_OF, CREATE_NEXT_DATE, CREATE_NEXT_DUE_DATE):
         op.execute(statement)

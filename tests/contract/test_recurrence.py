@@ -92,9 +92,28 @@ def test_each_occurrence_has_one_successor(alice: Tasks) -> None:
     # With another due date it is another occurrence.
     assert put(alice, task_id, due_date="2999-05-01", completed=True).status_code == 200
     assert due_dates(alice) == ["2999-05-01", NEXT, "2999-05-02"]
+    # Of the first one, there is a successor already.
+    put(alice, task_id, due_date=FAR, completed=False)
+    assert alice.complete(task_id).status_code == 200
+    assert due_dates(alice) == [FAR, NEXT, "2999-05-02"]
     successor = all_of(alice)[1]
     alice.complete(successor["id"])
     assert due_dates(alice)[-1] == "2999-02-02"
+
+
+def test_an_occurrence_after_which_there_was_none_may_get_a_successor(alice: Tasks) -> None:
+    task_id = create(alice, recurrence="FREQ=DAILY;UNTIL=29990131")["id"]
+    alice.complete(task_id)
+    alice.complete(task_id)
+    assert due_dates(alice) == [FAR]
+    put(alice, task_id, recurrence="FREQ=DAILY;UNTIL=29990201", completed=True)
+    assert due_dates(alice) == [FAR, NEXT]
+
+
+def test_what_was_read_can_be_sent_back(alice: Tasks) -> None:
+    task = create(alice, due_date=f"{FAR}T09:00:00", time_zone="Europe/Berlin", tags=["a"], recurrence="weekdays")
+    again = put(alice, task["id"], **task).json()
+    assert again == {**task, "updated_at": again["updated_at"], "version": 2}
 
 
 def test_the_rule_that_counts_is_the_one_after_the_change(alice: Tasks) -> None:
