@@ -4,7 +4,7 @@ import re
 
 from flask import request
 
-ANY = "*"
+ANY = '"*'  # what `*` is read as; no tag has a quotation mark, and `"*"` is a tag like any other
 TAG = r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
 TAGS = re.compile(rf"[ \t]*{TAG}[ \t]*(?:,[ \t]*{TAG}[ \t]*)*", re.ASCII)
 NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
@@ -13,12 +13,12 @@ NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 def read_tags(name: str) -> list[str] | None:
     """Return the entity tags in that header of the request, without quotes and `W/`, or None where it is absent.
 
-    `*` is the only tag of its list. A malformed header has no tags at all.
+    `*` is read as `[ANY]`. A malformed header has no tags at all.
     """
     header = request.environ.get(name)
     if header is None:
         return None
-    if header.strip(" \t") == ANY:
+    if header.strip(" \t") == "*":
         return [ANY]
     return re.findall(TAG, header) if TAGS.fullmatch(header) else []
 
