@@ -15,7 +15,8 @@ from app.transfer.repository import Export
 
 COLUMNS = (*BASIC_FIELDS, *FULL_FIELDS, "version")
 # A spreadsheet runs a cell that begins so as a formula, also after white space; the wide ones are those of East Asia.
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+# An apostrophe before it makes it a text. One that is there already counts, so that readers can take one off again.
+FORMULA = re.compile(r"'*(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 NAME_MAX = 100  # characters of the user in the name of a file
 
