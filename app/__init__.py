@@ -8,13 +8,13 @@ from app.changes import views as change_views
 from app.commands import database as database_commands
 from app.commands import doctor, epoch, mcp, token
 from app.commands import transfer as transfer_commands
-from app.database import engine, session, snapshot
+from app.database import engine, session
 from app.extensions import api
 from app.server import start
 from app.tasks import views as task_views
 from app.telemetry import requests
 from app.transfer import views as transfer_views
-from app.web import errors, headers, hosts, openapi, service
+from app.web import downloads, errors, headers, hosts, openapi, service
 from app.web.application import Application
 from app.web.json import StrictJSONProvider
 from config import Config
@@ -30,7 +30,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     app.url_map.strict_slashes = False  # A redirect makes some clients drop the body of a POST.
     app.url_map.merge_slashes = False
-    for room in (engine, session, snapshot, openapi, errors, headers, hosts, owner):
+    for room in (engine, session, openapi, errors, downloads, headers, hosts, owner):
         room.init_app(app)
     for room in (database_commands, doctor, epoch, mcp, token, transfer_commands):
         room.init_app(app)

@@ -1,64 +1,59 @@
-"""Long answers: rows in batches, all from one snapshot of the database, without holding them in memory at once."""
+"""Rows in batches, all from one snapshot of the database, without holding them in memory at once."""
 
 from collections.abc import Generator, Mapping
-from threading import BoundedSemaphore
 from typing import Any
 
 import psycopg2
-from flask import Flask, current_app
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from app.database.failures import CANCELED, is_unavailable
 from app.database.session import lend_connection, name_user
 from app.database.statement import Statement
-from app.telemetry.metrics import POOL_IN_USE
+from app.telemetry.metrics import POOL_IN_USE, note_database_error
 
-SLOTS = "tasks.snapshots"  # the key in `app.extensions`
-SLOT_TIMEOUT = 2  # seconds that a request waits until another snapshot has ended
 BATCH = 100  # rows
-# A client that stops reading would otherwise keep the server from removing dead rows.
-BEGIN = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-    " SET LOCAL idle_in_transaction_session_timeout = '30s'; {as_user}"
-    "DECLARE snapshot NO SCROLL CURSOR FOR {rows}; {head}"
-)
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {as_user}DECLARE snapshot NO SCROLL CURSOR FOR {rows}; {head}"
 FETCH = f"FETCH {BATCH} FROM snapshot"
 
 Rows = list[tuple[Any, ...]]
 Snapshot = Generator[Rows]
 
 
-def init_app(app: Flask) -> None:
-    """Let half of the threads read snapshots at the same time: each may have to wait for a client that reads slowly."""
-    app.extensions[SLOTS] = BoundedSemaphore(max(1, app.config["THREADS"] // 2))
+def open_snapshot(
+    user_id: str, head: Statement, rows: Statement, parameters: Mapping[str, Any]
+) -> tuple[Rows, Snapshot]:
+    """Run two statements as that user: return the rows of the first one, and an iterator of batches of the second.
 
-
-def read_snapshot(user_id: str, head: Statement, rows: Statement, parameters: Mapping[str, Any]) -> Snapshot:
-    """Run two statements as that user: give all rows of the first one, then those of the second one in batches.
-
-    The connection of the thread is in use until the iterator is exhausted or closed, whichever thread does it. The
-    first step needs the application; it raises what `app.database.session.fetch_all` does.
+    The connection is in use until the iterator is exhausted or closed. The beginning is tried once more where the
+    database was unavailable. Raises what `app.database.session.fetch_all` does.
     """
-    slots: BoundedSemaphore = current_app.extensions[SLOTS]
-    if not slots.acquire(timeout=SLOT_TIMEOUT):
-        raise PoolTimeoutError("too many clients are reading snapshots")
+    snapshot = _read_snapshot(user_id, head, rows, parameters)
     try:
-        sql = BEGIN.format(as_user=name_user(), rows=rows.sql, head=head.sql)
-        connection = lend_connection()
-        POOL_IN_USE.add(1)
-        try:
-            cursor = connection.cursor()
-            cursor.execute(sql, {**parameters, "app_user_id": user_id})
-            yield list(cursor.fetchall())
+        return next(snapshot), snapshot
+    except psycopg2.Error as error:
+        if not is_unavailable(error) or error.pgcode == CANCELED:
+            raise
+        note_database_error(error.pgcode)
+    snapshot = _read_snapshot(user_id, head, rows, parameters)
+    return next(snapshot), snapshot
+
+
+def _read_snapshot(user_id: str, head: Statement, rows: Statement, parameters: Mapping[str, Any]) -> Snapshot:
+    """Give the rows of the first statement, then those of the second one in batches."""
+    sql = BEGIN.format(as_user=name_user(), rows=rows.sql, head=head.sql)
+    connection = lend_connection()
+    POOL_IN_USE.add(1)
+    try:
+        cursor = connection.cursor()
+        cursor.execute(sql, {**parameters, "app_user_id": user_id})
+        yield list(cursor.fetchall())
+        cursor.execute(FETCH)
+        while batch := cursor.fetchall():
+            yield list(batch)
             cursor.execute(FETCH)
-            while batch := cursor.fetchall():
-                yield list(batch)
-                cursor.execute(FETCH)
-        finally:
-            POOL_IN_USE.add(-1)
-            _give_back(connection)
     finally:
-        slots.release()
+        POOL_IN_USE.add(-1)
+        _give_back(connection)
 
 
 def _give_back(connection: PoolProxiedConnection) -> None:

@@ -25,6 +25,7 @@ from gunicorn.workers.base import Worker
 from werkzeug.wsgi import ClosingIterator
 
 from app.server.bodies import Bodies, Body
+from app.web.downloads import WHOLE_MAX
 
 HEAD_MAX = 32 * 1024  # bytes, for the request line and all header fields
 THREAD_IDLE = 365 * 24 * 3600  # seconds: a thread is kept, with its connection to the database
@@ -114,7 +115,7 @@ class GranianWorker(Worker):
         head = _Head()
         body = self.wsgi(environ, head)
         headers = head.headers if self.alive else [*head.headers, ("Connection", "close")]
-        if isinstance(body, WHOLE) or any(name.lower() == "content-length" for name, _ in headers):
+        if isinstance(body, WHOLE) or _find_length(headers) <= WHOLE_MAX:
             # In parts, a client that does not read would keep the thread.
             protocol.response_bytes(head.status, headers, b"".join(body))
             if hasattr(body, "close"):
@@ -128,6 +129,11 @@ class GranianWorker(Worker):
             self.log.info("Worker %s ends after %s requests", self.pid, self.nr)
             self.alive = False
             os.write(self.PIPE[1], b".")
+
+
+def _find_length(headers: list[tuple[str, str]]) -> float:
+    """Return how many bytes the body has: infinity where it is not known."""
+    return next((int(value) for name, value in headers if name.lower() == "content-length"), float("inf"))
 
 
 class _Head:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.database.session import fetch_all
-from app.database.snapshot import Snapshot, read_snapshot
+from app.database.snapshot import Snapshot, open_snapshot
 from app.exceptions import PreconditionFailed
 from app.tasks.repository import Task, count_old_tasks, make_epoch, make_tag, make_task
 from app.transfer import statements
@@ -33,8 +33,8 @@ class Export:
 
 def open_export(user_id: str) -> Export:
     """Begin to read all tasks of a user. Raises what `app.database.session.fetch_all` does."""
-    snapshot = read_snapshot(user_id, statements.EXPORT_HEAD, statements.EXPORT, {"owner": user_id})
-    ((epoch, version, count, time_zones),) = next(snapshot)
+    head, snapshot = open_snapshot(user_id, statements.EXPORT_HEAD, statements.EXPORT, {"owner": user_id})
+    ((epoch, version, count, time_zones),) = head
     if epoch is None and count:
         snapshot.close()
         count_old_tasks(user_id)

@@ -1,6 +1,6 @@
 """The endpoints of export and erasure."""
 
-from flask import Response, request
+from flask import request
 from flask.typing import ResponseReturnValue
 
 from app.exceptions import PreconditionRequired
@@ -11,6 +11,7 @@ from app.transfer.schemas import EXPORT_EXAMPLE, FORMAT, IF_MATCH, OF_AN_EXPORT,
 from app.web.answers import TOTAL
 from app.web.blueprint import Blueprint
 from app.web.conditions import read_accepted_tags
+from app.web.downloads import send_file
 from app.web.query import Query
 
 ERASED = {"message": "All data of the user was erased"}
@@ -35,11 +36,10 @@ def export_tasks(user_id: str) -> ResponseReturnValue:
     chosen = query.read_word(FORMATS, "format") or JSON
     query.require_no_faults()
     export = repository.open_export(user_id)
-    if request.method == "HEAD":
+    try:
+        response = send_file(chosen.write(export), chosen.content_type, chosen.name_file(user_id))
+    finally:
         export.close()
-    response = Response(chosen.write(export), content_type=chosen.content_type)
-    response.call_on_close(export.close)
-    response.headers["Content-Disposition"] = f'attachment; filename="{chosen.name_file(user_id)}"'
     response.headers[TOTAL] = str(export.count)
     return response
 
