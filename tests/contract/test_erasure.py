@@ -1,101 +1,174 @@
-"""Leaving: everything of a user is erased, under a condition, and nothing comes back."""
+"""Erasing everything of a user: what it needs, and what is left."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
 
 import pytest
-import requests
 
-from tests.support.client import Tasks, token_of
+from tests.support.client import Client, Tasks, token_of
 from tests.support.promises import promise
 
 pytestmark = pytest.mark.part2
 
+WHERE = "docs/export-and-erasure.md#erasure"
+AFTER = "docs/synchronization.md#after-an-erasure"
 ERASED = {"message": "All data of the user was erased"}
+FAILED = {"detail": "Precondition failed"}
+ERASURES = 25
 
 
-def erase(tasks: Tasks, if_match: str | None = "*") -> requests.Response:
-    headers = {} if if_match is None else {"If-Match": if_match}
-    return tasks.client.request("DELETE", tasks.path.removesuffix("/tasks"), headers=headers)
+class Replica:
+    """The tasks that a client keeps, as docs/synchronization.md says."""
+
+    def __init__(self, remote: Tasks) -> None:
+        self.remote = remote
+        self.token = ""
+        self.tasks: dict[str, Any] = {}
+
+    def keep_up(self) -> bool:
+        """Apply a page of changes, or begin anew, and tell whether there is more."""
+        answer = self.remote.changes(f"?since={self.token}")
+        assert answer.status_code in (200, 410), answer.text
+        if answer.status_code == 410:
+            self.token, self.tasks = "", {}
+            return True
+        changes = answer.json()
+        self.token = changes["token"]
+        self.tasks |= {task["id"]: task for task in changes["tasks"]}
+        for task_id in changes["deleted"]:
+            self.tasks.pop(task_id, None)
+        return bool(changes["has_more"])
 
 
-@promise("docs/full-task.md#export-and-erasure", "erases everything that is kept of the user")
-def test_an_erasure_leaves_nothing_of_this_user(alice: Tasks, bob: Tasks) -> None:
+@promise(WHERE, "removes everything that is kept of the user, for good")
+@pytest.mark.parametrize("how", ["the tag", "weak", "one of two", "*"])
+def test_everything_of_the_user_is_erased_and_nothing_else(alice: Tasks, bob: Tasks, how: str) -> None:
     kept = bob.create()
-    created = alice.send("POST", body={"title": "a"}, Idempotency_Key="k").json()
-    alice.delete(alice.create()["id"])
-    answer = erase(alice, alice.list_tasks().headers["ETag"])
+    tasks = [alice.create(), alice.create()]
+    alice.delete(tasks[1]["id"])
+    tag = alice.list_tasks().headers["ETag"].removeprefix("W/")
+    accepted = {"the tag": tag, "weak": f"W/{tag}", "one of two": f'"x-1", {tag}', "*": "*"}[how]
+    answer = alice.erase(accepted)
     assert (answer.status_code, answer.json()) == (200, ERASED)
+    assert answer.headers["Cache-Control"] == "no-store"
     assert alice.all() == []
-    assert alice.get(created["id"]).status_code == 404
-    assert alice.changes().json()["tasks"] == []
-    again = alice.send("POST", body={"title": "a"}, Idempotency_Key="k")
-    assert (again.status_code, "Idempotent-Replayed" in again.headers) == (201, False)
+    assert alice.get(tasks[0]["id"]).status_code == 404
+    assert token_of(alice.list_tasks()) == token_of(alice.client.of(f"nobody-{uuid4()}").list_tasks())
+    assert alice.changes().json()["deleted"] == []
     assert bob.all() == [kept]
 
 
-@promise("docs/full-task.md#export-and-erasure", 'Without `If-Match` it is 428 `{"detail": "If-Match is required"}`.')
-def test_an_erasure_needs_a_condition(alice: Tasks) -> None:
+@promise(WHERE, '428 `{"detail": "If-Match is required"}`')
+def test_without_a_condition_nothing_is_erased(alice: Tasks) -> None:
     task = alice.create()
-    answer = erase(alice, None)
+    answer = alice.erase(None)
     assert (answer.status_code, answer.json()) == (428, {"detail": "If-Match is required"})
     assert alice.all() == [task]
 
 
-@promise("docs/full-task.md#export-and-erasure", "With another tag it is 412, and nothing is erased.")
-def test_an_erasure_needs_the_newest_tag(alice: Tasks) -> None:
-    alice.create()
-    old = alice.list_tasks().headers["ETag"]
-    alice.create()
-    for tag in (old, '"1"', "nonsense", "", token_of(alice.list_tasks())):
-        answer = erase(alice, tag)
-        assert (answer.status_code, answer.json()) == (412, {"detail": "Precondition failed"}), tag
-        assert answer.headers["ETag"].removeprefix("W/") == alice.list_tasks().headers["ETag"].removeprefix("W/")
-    assert len(alice.all()) == 2
-    assert erase(alice, f'"x", {alice.list_tasks().headers["ETag"]}').status_code == 200
-
-
-@promise("docs/full-task.md#export-and-erasure", "Tokens from before an erasure are answered 410.")
-def test_tokens_from_before_an_erasure_are_expired(alice: Tasks) -> None:
-    alice.create()
-    token, tag = alice.changes().json()["token"], alice.list_tasks().headers["ETag"]
-    erase(alice)
-    assert alice.changes(f"?since={token}").status_code == 410
+@promise(WHERE, '412 `{"detail": "Precondition failed"}` with the current `ETag`')
+@pytest.mark.parametrize("sent", ['"0-0"', "old", "no quotes", '"1"', "", '"*"', '"x-1",,', '*, "x"'])
+def test_with_another_tag_nothing_is_erased(alice: Tasks, sent: str) -> None:
     task = alice.create()
-    assert alice.changes(f"?since={token}").status_code == 410
-    assert alice.send("GET", If_None_Match=tag).json() == [task]
+    old = alice.list_tasks().headers["ETag"].removeprefix("W/")
+    changed = alice.put(task["id"], {"title": "Changed"}).json()
+    current = token_of(alice.list_tasks())
+    answer = alice.erase({"old": old, "no quotes": current}.get(sent, sent))
+    assert (answer.status_code, answer.json()) == (412, FAILED)
+    assert token_of(answer) == token_of(alice.list_tasks()) == current
+    assert alice.all() == [changed]
+    assert alice.erase(f'"{current}"').json() == ERASED
 
 
-@promise("docs/full-task.md#export-and-erasure", "The user may begin anew at any time.")
+@promise(WHERE, "A user who has nothing can be erased too")
 def test_a_user_who_has_nothing_can_be_erased(alice: Tasks) -> None:
-    tag = alice.list_tasks().headers["ETag"]
-    for if_match in ("*", tag):
-        answer = erase(alice, if_match)
-        assert (answer.status_code, answer.json()) == (200, ERASED)
-    assert alice.list_tasks().headers["ETag"] == tag
-    alice.create()
-    assert erase(alice, tag).status_code == 412
-    assert erase(alice).json() == ERASED
-    assert alice.create()["title"] == alice.all()[0]["title"]
+    refused = alice.erase('"x-1"')
+    assert (refused.status_code, token_of(refused)) == (412, "0-0")
+    for accepted in ('"0-0"', "*", "*"):
+        assert alice.erase(accepted).json() == ERASED
+    assert token_of(alice.list_tasks()) == "0-0"
 
 
-@promise("docs/full-task.md#export-and-erasure", "for good and in one transaction")
-def test_an_erasure_races_with_writers_and_loses_no_count(alice: Tasks) -> None:
-    def write(number: int) -> int:
-        tasks = alice.apart()
-        created = tasks.post({"title": f"{number}"})
-        changed = tasks.put(created.json()["id"], {"title": "changed"})
-        return max(created.status_code, changed.status_code)
+@promise(AFTER, "Its token is answered 410.")
+def test_a_client_that_synchronizes_notices_an_erasure(alice: Tasks) -> None:
+    task = alice.create()
+    tokens = [alice.changes().json()["token"]]
+    alice.delete(alice.create()["id"])
+    tokens.append(token_of(alice.list_tasks()))
+    alice.erase("*")
+    for _ in range(2):
+        for token in tokens:
+            answer = alice.changes(f"?since={token}")
+            assert (answer.status_code, answer.json()) == (410, {"detail": "Sync token expired"})
+            assert alice.send("GET", If_None_Match=f'"{token}"').status_code == 200
+        assert alice.send("PUT", f"/{task['id']}", {"title": "x"}, If_Match="*").status_code == 404
+        new = alice.create("New")
+        assert new in alice.changes().json()["tasks"]
+    assert token_of(alice.list_tasks()).partition("-")[0] not in {token.partition("-")[0] for token in tokens}
 
-    def erase_all(_: int) -> int:
-        return erase(alice.apart()).status_code
 
-    with ThreadPoolExecutor(8) as pool:
-        erasures = pool.map(erase_all, range(6))
-        writes = pool.map(write, range(24))
-        assert set(erasures) == {200}
-        assert set(writes) <= {201, 404}
-    left = alice.list_tasks()
-    assert sorted(alice.changes().json()["tasks"], key=lambda task: str(task["id"])) == left.json()
-    assert int(left.headers["X-Total-Count"]) == len(left.json())
-    assert erase(alice, left.headers["ETag"]).json() == ERASED
-    assert alice.all() == []
+@promise(AFTER, "A key is unknown again")
+def test_keys_are_erased(alice: Tasks) -> None:
+    first = alice.send("POST", "", {"title": "a"}, Idempotency_Key="k")
+    alice.erase("*")
+    second = alice.send("POST", "", {"title": "b"}, Idempotency_Key="k")
+    assert second.status_code == 201
+    assert "Idempotent-Replayed" not in second.headers
+    assert second.json()["id"] != first.json()["id"]
+    assert alice.all() == [second.json()]
+
+
+@promise(WHERE, "in one transaction")
+def test_erasures_race_with_writers_and_readers(alice: Tasks) -> None:
+    """Whatever is there at the end was created after the last erasure, and counted from the beginning."""
+    is_over = threading.Event()
+
+    def write(number: int) -> set[int]:
+        mine, statuses = alice.apart(), set()
+        while not is_over.is_set():
+            key = {"Idempotency_Key": str(uuid4())} if number % 2 else {}
+            created = mine.send("POST", "", {"title": str(number)}, **key)
+            task_id = created.json()["id"]
+            answers = [created, mine.complete(task_id), mine.put(task_id, {"title": "Changed"})]
+            if number % 3 == 0:
+                answers.append(mine.delete(task_id))
+            statuses |= {answer.status_code for answer in answers}
+        return statuses
+
+    def poll() -> Replica:
+        replica = Replica(alice.apart())
+        while not is_over.is_set():
+            replica.keep_up()
+        return replica
+
+    with ThreadPoolExecutor(20) as pool:
+        writers = [pool.submit(write, number) for number in range(16)]
+        pollers = [pool.submit(poll) for _ in range(2)]
+        try:
+            erasures = [alice.erase("*").status_code for _ in range(ERASURES)]
+        finally:
+            is_over.set()
+        found = [writer.result() for writer in writers]
+        replicas = [poller.result() for poller in pollers]
+    assert erasures == [200] * ERASURES
+    assert set().union(*found) <= {200, 201, 404}
+    token, tasks = token_of(alice.list_tasks()), alice.all()
+    for replica in replicas:
+        while replica.keep_up():
+            pass
+        assert replica.tasks == {task["id"]: task for task in tasks}
+    assert int(token.partition("-")[2]) >= len(tasks)
+    assert alice.erase(f'"{token}"').json() == ERASED
+    assert alice.export().json()["count"] == 0
+
+
+@promise("docs/authentication.md#answers", "there is no bearer token")
+def test_an_erasure_is_locked(locked: Client, secret: str) -> None:
+    user_id = f"alice-{uuid4()}"
+    assert locked.of(user_id).erase("*").status_code == 401
+    mine = Client(locked.url, secret).of(user_id)
+    mine.create()
+    assert mine.erase("*").json() == ERASED
+    assert mine.all() == []

@@ -1,176 +1,252 @@
-"""Taking everything along: one snapshot as JSON, CSV and iCalendar, read by the parsers of others."""
+"""All tasks of a user as a download, read by other people's parsers."""
 
 import csv
-import io
-from datetime import date, datetime
+import json
+import re
+import threading
+from datetime import UTC, date, datetime
+from io import StringIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-import requests
 from icalendar import Calendar
 
-from tests.support.client import Tasks, token_of
+from tests.support.client import FIELDS, Client, Tasks, token_of
 from tests.support.promises import promise
 
 pytestmark = pytest.mark.part2
 
+WHERE = "docs/export-and-erasure.md#export"
 NASTY = [
-    "plain",
-    'quotes " and, commas; semicolons: colons \\ backslashes',
-    "ä€😀 " * 40,
-    "two\nlines\r\nand a\ttab",
-    "BEGIN:VCALENDAR",
-    "=1+1",
-    "\n=cmd()",
+    *('=HYPERLINK("http://x","y")', "+1", "-1", "@SUM(A1)", "'=1", "'tis", 'say "x", y; z\\', "C:\\New\\name", "a\nb"),
+    *("<b>&amp;", "☃𝄞👩‍👩‍👧 " * 30, "\u202eright to left", "BEGIN:VTODO\nEND:VCALENDAR", "%2C^n", "null", "{}", "\\N"),
 ]
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\uff1d1"]
+FIELDS_OF_A_FULL_TASK: dict[str, Any] = {
+    "title": "Water, the plants; all",
+    "description": "=1+1",
+    "completed": True,
+    "priority": "high",
+    "due_date": "2026-03-01T09:00:00",
+    "time_zone": "Europe/Berlin",
+    "tags": ["home, garden", "b;c"],
+    "recurrence": "FREQ=WEEKLY;BYDAY=MO,SU;UNTIL=20271231",
+    "recurrence_from": "completion",
+}
 
 
-def export(tasks: Tasks, query: str = "") -> requests.Response:
-    answer = tasks.client.request("GET", tasks.path.removesuffix("tasks") + "export" + query)
-    assert answer.status_code == 200, answer.text
-    return answer
-
-
-def read_rows(tasks: Tasks) -> list[dict[str, str]]:
-    text = export(tasks, "?format=csv").content.decode()
-    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-
-
-def read_todos(tasks: Tasks) -> list[Any]:
-    (calendar,) = Calendar.from_ical(export(tasks, "?format=ics").content, multiple=True)
-    todos = calendar.walk("VTODO")
-    assert not any(todo.errors for todo in todos)
-    return todos
-
-
-def create(tasks: Tasks, **fields: Any) -> dict[str, Any]:
-    task: dict[str, Any] = tasks.send("POST", "?view=full", {"title": "a", **fields}).json()
+def create_in_full(alice: Tasks, **fields: Any) -> dict[str, Any]:
+    answer = alice.send("POST", "?view=full", {"title": "Buy milk", **fields})
+    assert answer.status_code == 201, answer.text
+    task: dict[str, Any] = answer.json()
     return task
 
 
-@promise(
-    "docs/full-task.md#export-and-erasure", "gives every task of the user in full, oldest first, from one snapshot"
-)
-def test_the_export_has_every_task_in_full(alice: Tasks, bob: Tasks) -> None:
-    bob.create()
-    for title in NASTY:
-        create(alice, title=title, description=title, priority="low", due_date="2026-03-01", tags=["home"])
-    everything = alice.send("GET", "?view=full")
-    for query in ("", "?format=json", "?format=JSON", "?format=", "?view=basic"):
-        answer = export(alice, query)
-        assert answer.json() == {
-            "user_id": alice.user_id,
-            "count": len(NASTY),
-            "token": token_of(everything),
-            "tasks": everything.json(),
-        }
-        assert answer.headers["Content-Type"] == "application/json"
+def read_csv(alice: Tasks) -> list[dict[str, str]]:
+    answer = alice.export("csv")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    return list(csv.DictReader(StringIO(answer.content.decode(), newline=""), strict=True))
 
 
-@promise("docs/full-task.md#export-and-erasure", "as a download")
-@pytest.mark.parametrize("name", ["json", "csv", "ics"])
-def test_the_export_is_a_download(alice: Tasks, name: str) -> None:
-    alice.create()
-    answer = export(alice, f"?format={name}")
-    disposition, _, file = answer.headers["Content-Disposition"].partition("; filename=")
-    assert (disposition, file.strip('"').rpartition(".")[2]) == ("attachment", name)
-    head = alice.client.request("HEAD", alice.path.removesuffix("tasks") + f"export?format={name}")
+def read_calendar(alice: Tasks) -> tuple[Any, list[Any]]:
+    answer = alice.export("ics")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+    assert all(len(line) <= 75 and b"\n" not in line for line in answer.content.split(b"\r\n"))
+    calendar = Calendar.from_ical(answer.content)
+    return calendar, calendar.walk("VTODO")
+
+
+@promise(WHERE, "returns every task of the user with all fields")
+@pytest.mark.parametrize("wanted", ["", "json", "JSON"])
+def test_an_export_has_every_task_in_full(alice: Tasks, wanted: str) -> None:
+    tasks = [create_in_full(alice, **FIELDS_OF_A_FULL_TASK), create_in_full(alice), create_in_full(alice)]
+    gone = create_in_full(alice)
+    alice.delete(gone["id"])
+    answer = alice.export(wanted)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "user_id": alice.user_id,
+        "count": 3,
+        "token": token_of(alice.list_tasks()),
+        "tasks": tasks,
+    }
+    assert (answer.headers["Content-Type"], answer.headers["X-Total-Count"]) == ("application/json", "3")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@promise(WHERE, "oldest first, as a download")
+@pytest.mark.parametrize("wanted", ["json", "csv", "ics"])
+def test_an_export_is_a_download(alice: Tasks, wanted: str) -> None:
+    create_in_full(alice)
+    answer = alice.export(wanted)
+    assert re.fullmatch(rf'attachment; filename="[\w-]+\.{wanted}"', answer.headers["Content-Disposition"])
+    head = alice.export(wanted, "HEAD")
     assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["Content-Type"] == answer.headers["Content-Type"]
+    for name in ("Content-Type", "Content-Disposition", "X-Total-Count"):
+        assert head.headers[name] == answer.headers[name]
+    assert alice.export(wanted, headers={"Accept-Encoding": "identity"}).content == answer.content
 
 
-@promise("docs/full-task.md#export-and-erasure", "`X-Total-Count` is the number of tasks")
-@pytest.mark.parametrize("name", ["json", "csv", "ics"])
-def test_the_number_of_tasks_stands_in_a_header(alice: Tasks, name: str) -> None:
-    assert export(alice, f"?format={name}").headers["X-Total-Count"] == "0"
-    alice.create()
-    assert export(alice, f"?format={name}").headers["X-Total-Count"] == "1"
+@promise(WHERE, "`Content-Length` tells the length")
+@pytest.mark.parametrize("wanted", ["json", "csv", "ics"])
+def test_an_export_tells_its_length(alice: Tasks, wanted: str) -> None:
+    create_in_full(alice)
+    answer = alice.export(wanted, headers={"Accept-Encoding": "identity"})
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
-@promise("docs/full-task.md#export-and-erasure", "is the `since` for [the changes]")
-def test_the_token_of_an_export_is_where_the_changes_go_on(alice: Tasks) -> None:
-    for _ in range(2):
-        token = export(alice).json()["token"]
-        task = alice.create()
-        assert alice.changes(f"?since={token}").json()["tasks"] == [task]
+@promise(WHERE, "`json`, `csv` or `ics` (`json` unless sent)")
+def test_another_format_is_refused(alice: Tasks) -> None:
+    answer = alice.export("xml")
+    assert (answer.status_code, answer.json()) == (
+        422,
+        {
+            "detail": [
+                {
+                    "loc": ["query", "format"],
+                    "msg": "value is not a valid enumeration member; permitted: 'json', 'csv', 'ics'",
+                    "type": "type_error.enum",
+                }
+            ]
+        },
+    )
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert alice.export(method=method).status_code == 405
 
 
-@promise("docs/full-task.md#export-and-erasure", "UTF-8, as RFC 4180 has it, with a header row.")
-def test_a_table_has_a_row_for_each_task(alice: Tasks) -> None:
-    assert read_rows(alice) == []
-    for title in NASTY[:5]:
-        create(alice, title=title, description=title, tags=["home", "garden"], due_date="2026-03-01T09:00:00Z")
-    tasks = alice.send("GET", "?view=full").json()
-    rows = read_rows(alice)
-    assert [row["id"] for row in rows] == [task["id"] for task in tasks]
-    assert set(rows[0]) == set(tasks[0])
-    for row, task in zip(rows, tasks, strict=True):
-        assert (row["title"], row["description"]) == (task["title"], task["description"])
-        assert (row["tags"], row["due_date"]) == ("home,garden", task["due_date"])
-        assert (row["completed"], row["version"], row["priority"]) == ("false", str(task["version"]), "")
-    assert export(alice, "?format=csv").content.count(b"\r\n") >= len(rows) + 1
+@promise(WHERE, "returns every task of the user with all fields")
+def test_an_export_of_nothing_can_be_read(alice: Tasks) -> None:
+    token = token_of(alice.list_tasks())
+    assert alice.export().json() == {"user_id": alice.user_id, "count": 0, "token": token, "tasks": []}
+    assert read_csv(alice) == []
+    _, todos = read_calendar(alice)
+    assert todos == []
 
 
-@promise("docs/full-task.md#export-and-erasure", "A cell that a spreadsheet would run as a formula begins with `'`")
-@pytest.mark.parametrize("text", FORMULAS)
-def test_no_cell_is_run_as_a_formula(alice: Tasks, text: str) -> None:
-    create(alice, title=text, description=text, tags=[text])
-    (row,) = read_rows(alice)
-    for name in ("title", "description", "tags"):
-        assert row[name] == "'" + (text if name == "description" else text.strip())
+@promise(WHERE, "`token` is a token for [changes]")
+def test_changes_go_on_after_an_export(alice: Tasks) -> None:
+    create_in_full(alice)
+    token = alice.export().json()["token"]
+    assert alice.changes(f"?since={token}").json() == {"tasks": [], "deleted": [], "token": token, "has_more": False}
+    later = alice.create("Later")
+    assert alice.changes(f"?since={token}").json()["tasks"] == [later]
 
 
-@promise("docs/full-task.md#export-and-erasure", "iCalendar (RFC 5545): one `VTODO` for each task")
-def test_a_calendar_has_a_todo_for_each_task(alice: Tasks) -> None:
-    assert read_todos(alice) == []
-    for title in NASTY:
-        create(alice, title=title, description=title, priority="high", tags=["a,b", "c"], due_date="2026-03-01")
-    alice.complete(alice.all()[0]["id"])
-    todos = read_todos(alice)
-    assert [str(todo["uid"]) for todo in todos] == [task["id"] for task in alice.all()]
-    assert [str(todo["summary"]) for todo in todos[:3]] == [title.strip() for title in NASTY[:3]]
-    assert [str(todo["description"]) for todo in todos[:3]] == NASTY[:3]
-    assert [str(todo["status"]) for todo in todos[:2]] == ["COMPLETED", "NEEDS-ACTION"]
-    assert todos[0]["due"].dt == date(2026, 3, 1)
-    assert (int(todos[0]["priority"]), [str(tag) for tag in todos[0]["categories"].cats]) == (1, ["a,b", "c"])
+@promise("docs/api.md#ownership", "Every request is about the tasks of the one user in its path.")
+def test_an_export_has_no_task_of_another_user(alice: Tasks, bob: Tasks) -> None:
+    bob.create()
+    task = create_in_full(alice)
+    assert alice.export().json()["tasks"] == [task]
 
 
-@promise("docs/full-task.md#export-and-erasure", "one `VTODO` for each task, with its zone and rule")
+@promise("docs/export-and-erasure.md#csv", "An empty cell is `null`, or an empty text.")
+def test_a_csv_has_the_fields_in_its_first_row(alice: Tasks) -> None:
+    task = create_in_full(alice, **FIELDS_OF_A_FULL_TASK)
+    empty = create_in_full(alice)
+    first, second = read_csv(alice)
+    assert set(first) == set(task) > FIELDS
+    assert first == {
+        **{name: str(value) for name, value in task.items()},
+        "completed": "true",
+        "description": "'=1+1",
+        "tags": "home, garden,b;c",
+    }
+    assert second == {name: "" if value is None else str(value) for name, value in empty.items()} | {
+        "completed": "false",
+        "tags": "",
+    }
+
+
+@promise("docs/export-and-erasure.md#csv", "A spreadsheet would run a text as a formula")
+@pytest.mark.parametrize("text", NASTY)
+def test_any_text_comes_back_from_each_format(alice: Tasks, text: str) -> None:
+    task = create_in_full(alice, title=text, description=text, tags=[text[:50]])
+    assert alice.export().json()["tasks"] == [task]
+    (row,) = read_csv(alice)
+    for name in ("title", "description"):
+        assert row[name] in (task[name], f"'{task[name]}")
+        assert not re.match(r"\s*[=+\-@]|[\t\r]", row[name])
+    _, (todo,) = read_calendar(alice)
+    assert (todo["SUMMARY"], todo["DESCRIPTION"], todo["CATEGORIES"].cats) == (task["title"], text, task["tags"])
+
+
+@promise("docs/export-and-erasure.md#icalendar", "`UID`")
+def test_a_task_becomes_a_todo(alice: Tasks) -> None:
+    task = create_in_full(alice, **FIELDS_OF_A_FULL_TASK)
+    calendar, (todo,) = read_calendar(alice)
+    assert (calendar["VERSION"], todo["UID"], todo["SUMMARY"]) == ("2.0", task["id"], task["title"])
+    assert (todo["DESCRIPTION"], todo["STATUS"], todo["PRIORITY"]) == ("=1+1", "COMPLETED", 1)
+    assert todo["CATEGORIES"].cats == FIELDS_OF_A_FULL_TASK["tags"]
+    for name, field in (
+        ("CREATED", "created_at"),
+        ("LAST-MODIFIED", "updated_at"),
+        ("DTSTAMP", "updated_at"),
+        ("COMPLETED", "completed_at"),
+    ):
+        assert todo[name].dt == datetime.fromisoformat(task[field]).replace(microsecond=0)
+    due = datetime(2026, 3, 1, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert (todo["DUE"].dt, todo["DTSTART"].dt, todo["DUE"].params["TZID"]) == (due, due, "Europe/Berlin")
+    assert dict(todo["RRULE"]) == {
+        "FREQ": ["WEEKLY"],
+        "BYDAY": ["MO", "SU"],
+        "UNTIL": [datetime(2027, 12, 31, 22, 59, 59, tzinfo=UTC)],
+    }
+    assert [zone["TZID"] for zone in calendar.walk("VTIMEZONE")] == ["Europe/Berlin"]
+
+
+@promise("docs/export-and-erasure.md#icalendar", "a date, a time with the zone in `TZID`")
 @pytest.mark.parametrize(
-    ("due_date", "time_zone", "due"),
+    ("sent", "due"),
     [
-        ("2026-03-01", None, date(2026, 3, 1)),
-        ("2026-03-01T09:00:00", None, datetime.fromisoformat("2026-03-01T09:00:00")),
-        ("2026-03-01T09:00:00", "America/New_York", datetime.fromisoformat("2026-03-01T09:00:00-05:00")),
-        ("2026-03-01T09:00:00Z", None, datetime.fromisoformat("2026-03-01T09:00:00+00:00")),
+        ("2026-03-01", date(2026, 3, 1)),
+        ("2026-03-01T09:00:00", datetime(2026, 3, 1, 9)),
+        ("2026-03-01T09:00:00Z", datetime(2026, 3, 1, 9, tzinfo=UTC)),
+        ("0001-01-01", date(1, 1, 1)),
+        ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
 )
-@pytest.mark.parametrize("until", ["", ";UNTIL=20261231", ";UNTIL=20261231T120000", ";UNTIL=20261231T120000Z"])
-def test_a_due_date_stays_what_it_is(alice: Tasks, due_date: str, time_zone: str | None, due: date, until: str) -> None:
-    create(alice, due_date=due_date, time_zone=time_zone, recurrence=f"FREQ=WEEKLY{until}")
-    (todo,) = read_todos(alice)
-    assert todo["due"].dt == due
-    assert todo["rrule"]["FREQ"] == ["WEEKLY"]
-    if until:  # It is of the same kind (RFC 5545, section 3.3.10).
-        (end,) = todo["rrule"]["UNTIL"]
-        assert type(end) is type(due)
-        assert bool(getattr(end, "tzinfo", None)) == bool(getattr(due, "tzinfo", None))
+def test_a_due_date_stays_what_it_is(alice: Tasks, sent: str, due: date) -> None:
+    create_in_full(alice, due_date=sent)
+    _, (todo,) = read_calendar(alice)
+    assert (type(todo["DUE"].dt), todo["DUE"].dt) == (type(due), due)
+    assert "DTSTART" not in todo
 
 
-@promise("docs/full-task.md#export-and-erasure", "Control characters are left out")
-def test_lines_of_a_calendar_are_short_and_whole(alice: Tasks) -> None:
-    create(alice, title="a\x07b" + "€" * 400)
-    content = export(alice, "?format=ics").content
-    lines = content.split(b"\r\n")
-    assert all(len(line) <= 75 for line in lines)
-    assert all(line.decode().isprintable() for line in lines)
-    assert str(read_todos(alice)[0]["summary"]) == "ab" + "€" * 400
+@promise(WHERE, "All of them are from one moment, whoever writes meanwhile.")
+def test_an_export_is_from_one_moment(alice: Tasks) -> None:
+    """Each change is made to all tasks in their order, so that the versions of one moment fall at most once."""
+    tasks = [alice.create(str(n)) for n in range(250)]
+    is_over = threading.Event()
+
+    def write() -> None:
+        mine = alice.apart()
+        while not is_over.is_set():
+            for task in tasks[:: len(tasks) // 5]:
+                mine.put(task["id"], {"title": "Changed"})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(8):
+            export = alice.export().json()
+            number = int(export["token"].rpartition("-")[2])
+            assert max(task["version"] for task in export["tasks"]) == number
+            assert export["count"] == len(export["tasks"]) == len(tasks)
+    finally:
+        is_over.set()
+        writer.join()
 
 
-@promise("docs/api.md#faults", "value is not a valid enumeration member")
-def test_an_unknown_format_is_refused(alice: Tasks) -> None:
-    answer = alice.client.request("GET", alice.path.removesuffix("tasks") + "export?format=xml")
-    (fault,) = answer.json()["detail"]
-    assert (answer.status_code, fault["loc"], fault["type"]) == (422, ["query", "format"], "type_error.enum")
-    assert fault["msg"] == "value is not a valid enumeration member; permitted: 'json', 'csv', 'ics'"
+@promise("docs/authentication.md#answers", "there is no bearer token")
+def test_an_export_is_locked(locked: Client, secret: str) -> None:
+    alice = locked.of("alice-of-the-export")
+    assert alice.export().status_code == 401
+    assert Client(locked.url, secret).of("alice-of-the-export").export().status_code == 200
+
+
+@promise(WHERE, "one object: `user_id`, `count`, `token` and `tasks`")
+def test_a_user_with_a_strange_name_gets_a_file_all_the_same(client: Client) -> None:
+    name = 'é";\\.. x' + "𝄞" * 100
+    answer = client.of(name).export()
+    assert json.loads(answer.content)["user_id"] == name
+    assert re.fullmatch(r'attachment; filename="[\w-]+\.json"', answer.headers["Content-Disposition"], re.ASCII)

@@ -72,6 +72,14 @@ class Tasks:
     def changes(self, query: str = "") -> requests.Response:
         return self.client.request("GET", self.path.removesuffix("tasks") + "changes" + query)
 
+    def export(self, format: str = "", method: str = "GET", **kwargs: Any) -> requests.Response:  # noqa: A002
+        query = f"?format={format}" if format else ""
+        return self.client.request(method, f"{self.path.removesuffix('tasks')}export{query}", **kwargs)
+
+    def erase(self, if_match: str | None) -> requests.Response:
+        headers = {} if if_match is None else {"If-Match": if_match}
+        return self.client.request("DELETE", self.path.removesuffix("/tasks"), headers=headers)
+
     def list_tasks(self) -> requests.Response:
         return self.client.request("GET", self.path)
 
