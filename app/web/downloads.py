@@ -34,7 +34,8 @@ def send_file(parts: Iterable[bytes], content_type: str, name: str) -> Response:
     """
     file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 -- the server closes it with the answer.
     try:
-        file.writelines(parts)
+        for part in parts:
+            file.write(part)  # `writelines` would leave the memory only after the last part.
         size = file.tell()
         file.seek(0)
         release = _take_slot() if size > WHOLE_MAX else None
@@ -59,11 +60,17 @@ def _take_slot() -> Callable[[], None]:
 
 
 def _read_parts(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """Give the file in parts. Raises `TimeoutError` between two of them where the client is too slow."""
+    """Give the file in parts. Raises `EOFError` where it is shorter, and `TimeoutError` where the client is too slow.
+
+    The server breaks off the connection then.
+    """
     end = time.monotonic() + PATIENCE + size / SLOWEST
-    sent = 0
-    while part := file.read(PART):
+    left = size
+    while left:
+        part = file.read(PART)
+        if not part:
+            raise EOFError(f"The last {left} of {size} bytes are not in the file.")
         yield part
-        sent += len(part)
-        if time.monotonic() > end - (size - sent) / SLOWEST:
-            raise TimeoutError(f"The client has read {sent} of {size} bytes, which is too slow.")
+        left -= len(part)
+        if time.monotonic() > end - left / SLOWEST:
+            raise TimeoutError(f"The client has not read the last {left} of {size} bytes in time.")
