@@ -32,9 +32,12 @@ NO_EPOCH = "0"  # of a user who has never changed a task: the row is there only 
 #
 # Locks are taken in the usual order, the tasks and then the row of the user. That row is made if there is none, so that
 # a first task that is being created is waited for, too. Each statement sees what was committed before it began: once
-# the row is locked, nobody creates a task, and the last statement sees all that there are.
+# the row is locked, nobody creates a task, and the last statement sees all that there are. Two erasures of one user
+# take turns: otherwise the second one locks tasks that were created after the first one has looked for them, and each
+# waits for the other.
 ERASE = Script(
     "erase",
+    text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 0))"),
     text("SELECT count(*) FROM (SELECT FROM tasks WHERE user_id = :owner ORDER BY id FOR UPDATE) AS locked"),
     text(f"""
     INSERT INTO users AS u (user_id, epoch, version, tasks)
