@@ -77,13 +77,8 @@ _COUNT_UP = """
 # An instant that comes with a zone becomes the time on the wall there, within the years that a due date can have.
 _DUE_ON_WALL = r"""CASE
     WHEN {due} LIKE '%Z' AND {zone} IS NOT NULL
-    THEN to_char(
-        greatest(
-            timestamp '0001-01-01',
-            least(timestamp '9999-12-31 23\:59\:59', timezone(place_of({zone}), ({due})::timestamptz))
-        ),
-        'YYYY-MM-DD"T"HH24\:MI\:SS'
-    )
+    THEN to_char(greatest(timestamp '0001-01-01', least(timestamp '9999-12-31 23\:59\:59',
+        timezone(place_of({zone}), ({due})::timestamptz))), 'YYYY-MM-DD"T"HH24\:MI\:SS')
     ELSE {due}
 END"""
 _FULL_COLUMNS = "".join(f", {name}" for name in SENT_FIELDS)
@@ -344,12 +339,13 @@ DELETE = _write(
     """,
 )
 
-# Make the row of a user whose tasks are all older than such rows.
+# Make the row of a user whose tasks are all older than such rows. One without tasks gets none: all may just be erased.
 START_COUNTING = _write(
     "start_counting",
     """
     INSERT INTO users (user_id, epoch, version, tasks)
     SELECT CAST(:owner AS varchar), CAST(:epoch AS text), 0, count(*) FROM tasks WHERE user_id = :owner
+    HAVING count(*) > 0
     ON CONFLICT DO NOTHING
     RETURNING version
     """,
