@@ -12,8 +12,6 @@ from tests.support.promises import promise
 
 pytestmark = pytest.mark.part2
 
-WHERE = "docs/export-and-erasure.md#erasure"
-AFTER = "docs/synchronization.md#after-an-erasure"
 ERASED = {"message": "All data of the user was erased"}
 FAILED = {"detail": "Precondition failed"}
 ERASURES = 25
@@ -42,7 +40,7 @@ class Replica:
         return bool(changes["has_more"])
 
 
-@promise(WHERE, "removes everything that is kept of the user, for good")
+@promise("docs/export-and-erasure.md#erasure", "removes everything that is kept of the user, for good")
 @pytest.mark.parametrize("how", ["the tag", "weak", "one of two", "*"])
 def test_everything_of_the_user_is_erased_and_nothing_else(alice: Tasks, bob: Tasks, how: str) -> None:
     kept = bob.create()
@@ -60,7 +58,7 @@ def test_everything_of_the_user_is_erased_and_nothing_else(alice: Tasks, bob: Ta
     assert bob.all() == [kept]
 
 
-@promise(WHERE, '428 `{"detail": "If-Match is required"}`')
+@promise("docs/export-and-erasure.md#erasure", '428 `{"detail": "If-Match is required"}`')
 def test_without_a_condition_nothing_is_erased(alice: Tasks) -> None:
     task = alice.create()
     answer = alice.erase(None)
@@ -68,7 +66,7 @@ def test_without_a_condition_nothing_is_erased(alice: Tasks) -> None:
     assert alice.all() == [task]
 
 
-@promise(WHERE, '412 `{"detail": "Precondition failed"}` with the current `ETag`')
+@promise("docs/export-and-erasure.md#erasure", '412 `{"detail": "Precondition failed"}` with the current `ETag`')
 @pytest.mark.parametrize("sent", ['"0-0"', "old", "no quotes", '"1"', "", '"*"', '"x-1",,', '*, "x"'])
 def test_with_another_tag_nothing_is_erased(alice: Tasks, sent: str) -> None:
     task = alice.create()
@@ -82,7 +80,7 @@ def test_with_another_tag_nothing_is_erased(alice: Tasks, sent: str) -> None:
     assert alice.erase(f'"{current}"').json() == ERASED
 
 
-@promise(WHERE, "A user who has nothing can be erased too")
+@promise("docs/export-and-erasure.md#erasure", "A user who has nothing can be erased too")
 def test_a_user_who_has_nothing_can_be_erased(alice: Tasks) -> None:
     refused = alice.erase('"x-1"')
     assert (refused.status_code, token_of(refused)) == (412, "0-0")
@@ -91,7 +89,7 @@ def test_a_user_who_has_nothing_can_be_erased(alice: Tasks) -> None:
     assert token_of(alice.list_tasks()) == "0-0"
 
 
-@promise(AFTER, "Its token is answered 410.")
+@promise("docs/synchronization.md#after-an-erasure", "Its token is answered 410.")
 def test_a_client_that_synchronizes_notices_an_erasure(alice: Tasks) -> None:
     task = alice.create()
     tokens = [alice.changes().json()["token"]]
@@ -109,7 +107,7 @@ def test_a_client_that_synchronizes_notices_an_erasure(alice: Tasks) -> None:
     assert token_of(alice.list_tasks()).partition("-")[0] not in {token.partition("-")[0] for token in tokens}
 
 
-@promise(AFTER, "A key is unknown again")
+@promise("docs/synchronization.md#after-an-erasure", "A key is unknown again")
 def test_keys_are_erased(alice: Tasks) -> None:
     first = alice.send("POST", "", {"title": "a"}, Idempotency_Key="k")
     alice.erase("*")
@@ -120,7 +118,7 @@ def test_keys_are_erased(alice: Tasks) -> None:
     assert alice.all() == [second.json()]
 
 
-@promise(WHERE, "in one transaction")
+@promise("docs/export-and-erasure.md#erasure", "in one transaction")
 def test_erasures_race_with_writers_and_readers(alice: Tasks) -> None:
     """Whatever is there at the end was created after the last erasure, and counted from the beginning."""
     is_over = threading.Event()

@@ -17,7 +17,6 @@ from tests.support.promises import promise
 
 pytestmark = pytest.mark.part2
 
-WHERE = "docs/export-and-erasure.md#export"
 NASTY = [
     *('=HYPERLINK("http://x","y")', "+1", "-1", "@SUM(A1)", "'=1", "'tis", 'say "x", y; z\\', "C:\\New\\name", "a\nb"),
     *("<b>&amp;", "☃𝄞👩‍👩‍👧 " * 30, "\u202eright to left", "BEGIN:VTODO\nEND:VCALENDAR", "%2C^n", "null", "{}", "\\N"),
@@ -56,7 +55,7 @@ def read_calendar(alice: Tasks) -> tuple[Any, list[Any]]:
     return calendar, calendar.walk("VTODO")
 
 
-@promise(WHERE, "returns every task of the user with all fields")
+@promise("docs/export-and-erasure.md#export", "returns every task of the user with all fields")
 @pytest.mark.parametrize("wanted", ["", "json", "JSON"])
 def test_an_export_has_every_task_in_full(alice: Tasks, wanted: str) -> None:
     tasks = [create_in_full(alice, **FIELDS_OF_A_FULL_TASK), create_in_full(alice), create_in_full(alice)]
@@ -74,7 +73,7 @@ def test_an_export_has_every_task_in_full(alice: Tasks, wanted: str) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@promise(WHERE, "oldest first, as a download")
+@promise("docs/export-and-erasure.md#export", "oldest first, as a download")
 @pytest.mark.parametrize("wanted", ["json", "csv", "ics"])
 def test_an_export_is_a_download(alice: Tasks, wanted: str) -> None:
     create_in_full(alice)
@@ -87,7 +86,7 @@ def test_an_export_is_a_download(alice: Tasks, wanted: str) -> None:
     assert alice.export(wanted, headers={"Accept-Encoding": "identity"}).content == answer.content
 
 
-@promise(WHERE, "`Content-Length` tells the length")
+@promise("docs/export-and-erasure.md#export", "`Content-Length` tells the length")
 @pytest.mark.parametrize("wanted", ["json", "csv", "ics"])
 def test_an_export_tells_its_length(alice: Tasks, wanted: str) -> None:
     create_in_full(alice)
@@ -95,7 +94,7 @@ def test_an_export_tells_its_length(alice: Tasks, wanted: str) -> None:
     assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
-@promise(WHERE, "`json`, `csv` or `ics` (`json` unless sent)")
+@promise("docs/export-and-erasure.md#export", "`csv` or `ics` (`json` unless sent)")
 def test_another_format_is_refused(alice: Tasks) -> None:
     answer = alice.export("xml")
     assert (answer.status_code, answer.json()) == (
@@ -114,7 +113,7 @@ def test_another_format_is_refused(alice: Tasks) -> None:
         assert alice.export(method=method).status_code == 405
 
 
-@promise(WHERE, "returns every task of the user with all fields")
+@promise("docs/export-and-erasure.md#export", "returns every task of the user with all fields")
 def test_an_export_of_nothing_can_be_read(alice: Tasks) -> None:
     token = token_of(alice.list_tasks())
     assert alice.export().json() == {"user_id": alice.user_id, "count": 0, "token": token, "tasks": []}
@@ -123,7 +122,7 @@ def test_an_export_of_nothing_can_be_read(alice: Tasks) -> None:
     assert todos == []
 
 
-@promise(WHERE, "`token` is a token for [changes]")
+@promise("docs/export-and-erasure.md#export", "`token` is a token for [changes]")
 def test_changes_go_on_after_an_export(alice: Tasks) -> None:
     create_in_full(alice)
     token = alice.export().json()["token"]
@@ -212,7 +211,7 @@ def test_a_due_date_stays_what_it_is(alice: Tasks, sent: str, due: date) -> None
     assert "DTSTART" not in todo
 
 
-@promise(WHERE, "All of them are from one moment, whoever writes meanwhile.")
+@promise("docs/export-and-erasure.md#export", "All of them are from one moment, whoever writes meanwhile.")
 def test_an_export_is_from_one_moment(alice: Tasks) -> None:
     """Each change is made to all tasks in their order, so that the versions of one moment fall at most once."""
     tasks = [alice.create(str(n)) for n in range(250)]
@@ -244,7 +243,7 @@ def test_an_export_is_locked(locked: Client, secret: str) -> None:
     assert Client(locked.url, secret).of("alice-of-the-export").export().status_code == 200
 
 
-@promise(WHERE, "one object: `user_id`, `count`, `token` and `tasks`")
+@promise("docs/export-and-erasure.md#export", "one object: `user_id`, `count`, `token` and `tasks`")
 def test_a_user_with_a_strange_name_gets_a_file_all_the_same(client: Client) -> None:
     name = 'é";\\.. x' + "𝄞" * 100
     answer = client.of(name).export()
