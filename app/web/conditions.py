@@ -8,19 +8,21 @@ ANY = '"*'  # what `*` is read as; no tag has a quotation mark, and `"*"` is a t
 TAG = r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
 TAGS = re.compile(rf"[ \t]*{TAG}[ \t]*(?:,[ \t]*{TAG}[ \t]*)*", re.ASCII)
 NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+BAD_NUMBER = re.compile(r"0[0-9]+", re.ASCII)
 
 
 def read_tags(name: str) -> list[str] | None:
     """Return the entity tags in that header of the request, without quotes and `W/`, or None where it is absent.
 
-    `*` is read as `[ANY]`. A malformed header has no tags at all.
+    `*` is read as `[ANY]`. A malformed header has no tags at all; so has one with a number that begins with 0.
     """
     header = request.environ.get(name)
     if header is None:
         return None
     if header.strip(" \t") == "*":
         return [ANY]
-    return re.findall(TAG, header) if TAGS.fullmatch(header) else []
+    tags: list[str] = re.findall(TAG, header) if TAGS.fullmatch(header) else []
+    return [] if any(BAD_NUMBER.fullmatch(tag) for tag in tags) else tags
 
 
 def read_seen_tags() -> list[str] | None:
@@ -42,6 +44,4 @@ def read_accepted_versions() -> list[int] | None:
     tags = read_tags("HTTP_IF_MATCH")
     if tags is None or tags == [ANY]:
         return None
-    if not all(NUMBER.fullmatch(tag) for tag in tags):
-        return []
-    return [int(tag) for tag in tags]
+    return [int(tag) for tag in tags if NUMBER.fullmatch(tag)]

@@ -66,7 +66,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "NextPage": {
         "description": "Where the next page is, if there is one (RFC 8288): a relative reference.",
         "schema": {"type": "string"},
-        "example": '<?limit=50&cursor=eyJ…>; rel="next"',
+        "example": '</api/alice/tasks?limit=50&cursor=Zm9y…>; rel="next"',
     },
     "IdempotentReplayed": {
         "description": "`true` if this is the answer to an earlier request with the same key.",

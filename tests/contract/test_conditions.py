@@ -102,6 +102,17 @@ def test_a_list_knows_several_tags_and_weak_ones(alice: Tasks) -> None:
         alice.create()
 
 
+@promise("docs/synchronization.md#conditional-requests", "A header that is malformed, such as `5` without quotes")
+@pytest.mark.parametrize(
+    ("tags", "matches"),
+    [('"other", "1"', True), ('"1","2-3"', True), ('"0", W/"1"', True), ('"05", "1"', False), ('"1" "2"', False)],
+)
+def test_one_malformed_tag_spoils_a_list_and_an_unknown_one_does_not(alice: Tasks, tags: str, matches: bool) -> None:
+    where = f"/{alice.create()['id']}"
+    assert alice.send("GET", where, If_None_Match=tags).status_code == (304 if matches else 200)
+    assert alice.send("PUT", where, {"title": "b"}, If_Match=tags).status_code == (200 if matches else 412)
+
+
 @promise("docs/synchronization.md#conditional-requests", "where the task has another version, 412")
 @pytest.mark.parametrize(
     ("method", "where", "body"),
