@@ -57,21 +57,24 @@ def list_changes(user_id: str, token: Token, limit: int, view: str) -> Changes:
     """Return the changes after the token, at least one page of them.
 
     Where the token is beyond the newest change, which a replica that lags may not have yet, there are none, and the
-    token stays. Raises `SyncTokenExpired` where it is of another epoch, or deletions since then may be forgotten.
+    token stays. So it is where the run of pages began beyond it: a page would have tasks that were deleted before the
+    run began, and no later page would tell so. Raises `SyncTokenExpired` where the token is of another epoch, or
+    deletions since then may be forgotten.
     """
     parameters = {"owner": user_id, "reached": token.reached, "began": token.began, "most": limit}
     rows = fetch_all(user_id, statements.CHANGES[view], parameters)
     epoch, version, purged = rows[0][:3]
     changes = [row[3:] for row in rows if row[3] is not None]
-    if epoch is None and changes:
-        count_old_tasks(user_id)
+    if epoch is None and changes and count_old_tasks(user_id):
         return list_changes(user_id, token, limit, view)
     if token.epoch is not None and (epoch != token.epoch or (token.began or 0) < purged):
         raise SyncTokenExpired()
-    if epoch is None or token.reached > version:
+    if version is not None and version < max(token.reached, token.began or 0):
         return Changes([], [], token.text, token.is_inside)
     tasks = [make_task(row[2:], view) for row in changes if not row[1]]
     deleted = [row[2] for row in changes if row[1]]
+    if epoch is None:
+        return Changes(tasks, [], make_tag(None, None, has_tasks=bool(tasks)), False)
     last = changes[-1][0] if changes else version
     if len(changes) >= limit and last < version:
         began = version if token.began is None else token.began

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
-from psycopg2.errors import UniqueViolation
+from psycopg2.errors import ReadOnlySqlTransaction, UniqueViolation
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from config import StartError
 
 UNIQUE_VIOLATION = UniqueViolation
+WRITE_REFUSED = ReadOnlySqlTransaction
 DATABASE_ERRORS = (SQLAlchemyError, psycopg2.Error)
 
 ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock: the statement has certainly changed nothing

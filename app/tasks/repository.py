@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from app.database.failures import UNIQUE_VIOLATION
+from app.database.failures import UNIQUE_VIOLATION, WRITE_REFUSED
 from app.database.session import fetch_all
 from app.database.statement import Statement
 from app.exceptions import FieldsConflict, KeyReused, PreconditionFailed, TaskLimitReached, TaskNotFound
@@ -23,10 +23,13 @@ from app.tasks import statements
 from app.tasks.columns import SENT_FIELDS, TEXT_KEYS
 from app.tasks.criteria import Criteria
 from app.tasks.page_statements import PAGES
-from config import FULL
+from config import BASIC, FULL
 
 UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 EMPTY_TAG = "0-0"  # of a user who has never had a task
+# Of tasks that are older than the row of their user, on a standby, which can't make it. No version has this epoch, so
+# the tag is never matched, and as a token it has expired.
+UNCOUNTED_TAG = "uncounted-0"
 BASIC_FIELDS = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at")
 FULL_FIELDS = (*SENT_FIELDS, "completed_at")
 COUNTED_FROM_DUE = "due"
@@ -57,10 +60,9 @@ def list_tasks(user_id: str, view: str, seen: list[str] | None) -> tuple[str, li
     """Return the tag of the list and all tasks of the user, oldest first; None for them where the tag was seen."""
     rows = fetch_all(user_id, statements.LIST[view], {"owner": user_id, "seen": seen})
     epoch, version, task_id, *_ = rows[0]
-    if epoch is None and task_id is not None:
-        count_old_tasks(user_id)
+    if epoch is None and task_id is not None and count_old_tasks(user_id):
         return list_tasks(user_id, view, None)
-    tag = make_tag(epoch, version)
+    tag = make_tag(epoch, version, has_tasks=task_id is not None)
     if task_id is None:
         return tag, None if seen is not None and tag in seen else []
     return tag, [make_task(row[2:], view) for row in rows]
@@ -82,23 +84,23 @@ def list_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Page:
     rows = fetch_all(user_id, PAGES[criteria.view, criteria.sort, criteria.order], parameters)
     epoch, version, is_known, total = rows[0][:4]
     found = [row[4:] for row in rows if row[5] is not None]
-    if epoch is None and total:
-        count_old_tasks(user_id)
+    if epoch is None and total and count_old_tasks(user_id):
         return list_page(user_id, criteria, None)
     shown = found if criteria.limit is None else found[: criteria.limit]
     position = None
     if len(found) > len(shown):
         last_key, last_id = shown[-1][:2]
         position = [last_key if last_key is None or criteria.sort in TEXT_KEYS else int(last_key), last_id]
-    is_known = is_known or (epoch is None and EMPTY_TAG in (seen or ()))
+    tag = make_tag(epoch, version, has_tasks=bool(total))
+    is_known = is_known or (tag == EMPTY_TAG and tag in (seen or ()))
     tasks = None if is_known else [make_task(row[1:], criteria.view) for row in shown]
-    return Page(make_tag(epoch, version), tasks, total, position)
+    return Page(tag, tasks, total, position)
 
 
 def get_list_tag(user_id: str) -> str:
     """Return the tag of the user's lists."""
     rows = fetch_all(user_id, statements.HEAD, {"owner": user_id})
-    return make_tag(*rows[0]) if rows else EMPTY_TAG
+    return make_tag(*rows[0]) if rows else list_tasks(user_id, BASIC, None)[0]
 
 
 def get(user_id: str, task_id: str, view: str) -> tuple[Task, int]:
@@ -183,9 +185,16 @@ def delete(user_id: str, task_id: str, accepted: list[int] | None) -> None:
     _change(statements.DELETE, user_id, {"task_id": task_id, "accepted": accepted, "most": 0})
 
 
-def count_old_tasks(user_id: str) -> None:
-    """Make the row of a user whose tasks are all older than such rows, so that the list has a tag."""
-    fetch_all(user_id, statements.START_COUNTING, {"owner": user_id, "epoch": make_epoch()})
+def count_old_tasks(user_id: str) -> bool:
+    """Make the row of a user whose tasks are all older than such rows, so that the list has a tag.
+
+    Return False where the server only reads.
+    """
+    try:
+        fetch_all(user_id, statements.START_COUNTING, {"owner": user_id, "epoch": make_epoch()})
+    except WRITE_REFUSED:
+        return False
+    return True
 
 
 def make_epoch() -> str:
@@ -193,9 +202,11 @@ def make_epoch() -> str:
     return secrets.token_hex(8)
 
 
-def make_tag(epoch: str | None, version: int | None) -> str:
+def make_tag(epoch: str | None, version: int | None, *, has_tasks: bool = False) -> str:
     """Return the tag of a user's lists: it names the newest change."""
-    return EMPTY_TAG if epoch is None else f"{epoch}-{version}"
+    if epoch is None:
+        return UNCOUNTED_TAG if has_tasks else EMPTY_TAG
+    return f"{epoch}-{version}"
 
 
 def make_task(row: Row, view: str) -> Task:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.database.session import fetch_all
 from app.database.snapshot import Snapshot, open_snapshot
 from app.exceptions import PreconditionFailed
-from app.tasks.repository import Task, count_old_tasks, make_epoch, make_tag, make_task
+from app.tasks.repository import UNCOUNTED_TAG, Task, count_old_tasks, make_epoch, make_tag, make_task
 from app.transfer import statements
 from config import FULL
 
@@ -31,15 +31,18 @@ class Export:
         self.rows.close()
 
 
-def open_export(user_id: str) -> Export:
-    """Begin to read all tasks of a user. Raises what `app.database.session.fetch_all` does."""
+def open_export(user_id: str, *, can_count: bool = True) -> Export:
+    """Begin to read all tasks of a user. Raises what `app.database.session.fetch_all` does.
+
+    `can_count` is False where the server only reads, so that old tasks get no tag there.
+    """
     head, snapshot = open_snapshot(user_id, statements.EXPORT_HEAD, statements.EXPORT, {"owner": user_id})
     ((epoch, version, count, time_zones),) = head
-    if epoch is None and count:
+    tag = make_tag(epoch, version, has_tasks=count > 0)
+    if tag == UNCOUNTED_TAG and can_count:
         snapshot.close()
-        count_old_tasks(user_id)
-        return open_export(user_id)
-    return Export(user_id, count, make_tag(epoch, version), time_zones or [], snapshot)
+        return open_export(user_id, can_count=count_old_tasks(user_id))
+    return Export(user_id, count, tag, time_zones or [], snapshot)
 
 
 def erase(user_id: str, accepted: list[str] | None) -> None:

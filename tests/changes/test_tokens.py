@@ -22,3 +22,14 @@ def test_a_run_of_pages_goes_on_where_a_replica_lags(alice: Tasks) -> None:
         "token": alice.changes().json()["token"],
         "has_more": False,
     }
+
+
+def test_a_replica_adds_nothing_to_a_run_of_pages_that_began_beyond_it(alice: Tasks) -> None:
+    """It may still have tasks that were deleted before the run began, which no later page tells."""
+    task = alice.create()
+    epoch = alice.changes().json()["token"].rpartition("-")[0]
+    inside = f"{epoch}-0-2"
+    assert alice.changes(f"?since={inside}").json() == {"tasks": [], "deleted": [], "token": inside, "has_more": True}
+    alice.delete(task["id"])
+    answer = alice.changes(f"?since={inside}").json()
+    assert (answer["tasks"], answer["has_more"]) == ([], False)
