@@ -38,8 +38,8 @@ test-partitions: .venv/installed  ## Run the API's tests on a table in hash part
 test-clients: .venv/installed $(GENERATORS)/.venv/installed $(GENERATORS)/node_modules/installed  ## Generate clients of the OpenAPI document, compile them, and make their calls.
 	@$(BIN) pytest -n 0 -m clients tests/generators $(ARGS)
 
-test-browser: .venv/installed  ## Use the example of a web page as a person does, in Chromium.
-	@$(BIN) pytest -n 0 -m browser tests/examples $(ARGS)
+test-browser: .venv/installed  ## Use the service, and the example of a web page, in Chromium as a person does.
+	@$(BIN) pytest -n 0 -m browser tests/examples tests/web $(ARGS)
 
 test-faults: .venv/installed  ## Break everything around the service under load, and print what its clients notice.
 	@$(BIN) pytest -n 0 -s -m faults tests/deploy $(ARGS)
