@@ -14,7 +14,9 @@ from config import BASIC, FULL, VIEWS
 TOMBSTONES_KEPT = "30 days"
 KEYS_KEPT = "25 hours"  # The contract promises 24, whatever the clocks of the instances say.
 RECURS = "recurs"  # what stands against a plain change of a task that recurs
-REMOVED_AT_ONCE = 20  # expired rows, so that no request has to remove many
+# Expired rows, so that no request has to remove many. They are chosen in an ARRAY, which is made once: IN may run its
+# query again for each row, and choose others each time.
+REMOVED_AT_ONCE = 20
 
 # The id and the times come from one reading of the clock, so that all of them have the same order. `updated_at` must
 # grow with every change, even if the clock went back or a racing change read it later. Citus allows no timestamptz
@@ -118,12 +120,12 @@ _NOT_SEEN = "NOT EXISTS (SELECT FROM seen)"
 _KEEP = f"""
     expired AS (
         DELETE FROM idempotency_keys
-        WHERE user_id = :owner AND key IN (
+        WHERE user_id = :owner AND key = ANY (ARRAY(
             SELECT key FROM idempotency_keys
             WHERE user_id = :owner AND created_at < {NOW} - interval '{KEYS_KEPT}'
             AND EXISTS (SELECT FROM head) AND extract(microseconds FROM {NOW})::integer % 16 = 0
             LIMIT {REMOVED_AT_ONCE} FOR UPDATE SKIP LOCKED
-        )
+        ))
     ),
     kept AS (
         INSERT INTO idempotency_keys (user_id, key, fingerprint, answer)
@@ -314,14 +316,14 @@ DELETE = _write(
     WITH {_LOCK.format(columns="version", condition="true", strength="UPDATE")},
     expired AS (
         DELETE FROM deleted_tasks
-        WHERE user_id = :owner AND version IN (
+        WHERE user_id = :owner AND version = ANY (ARRAY(
             SELECT version
             FROM (
                 SELECT version, deleted_at FROM deleted_tasks WHERE user_id = :owner
                 ORDER BY version LIMIT {REMOVED_AT_ONCE} FOR UPDATE SKIP LOCKED
             ) AS oldest
             WHERE deleted_at < {NOW} - interval '{TOMBSTONES_KEPT}' AND {_ACCEPTED}
-        )
+        ))
         RETURNING version
     ),
     head AS (
