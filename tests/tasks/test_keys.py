@@ -8,7 +8,7 @@ from app.database.embedded import SUPERUSER, EmbeddedServer
 from app.tasks.statements import REMOVED_AT_ONCE
 from tests.support.client import Tasks
 
-ROUNDS = 300  # One request in sixteen removes expired keys, so some would stay once in 250 million runs.
+ROUNDS = 300  # One request in sixteen removes expired keys, so some of 25 would stay once in ten million runs.
 
 
 def test_no_pattern_of_requests_keeps_expired_keys(alice: Tasks, postgresql: EmbeddedServer) -> None:
