@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.changes.statements import CHANGES
 from app.database.embedded import SUPERUSER, EmbeddedServer
 from app.tasks.page_statements import PAGES
 from app.tasks.statements import LIST
@@ -52,4 +53,17 @@ def test_no_task_is_read_for_a_client_that_has_the_list(cursor: Any, name: str, 
         nodes = explain(cursor, LISTS[name], parameters, kind, "ANALYZE, TIMING OFF")
         loops = [node["Actual Loops"] for node in nodes if relation(node) == "tasks"]
         assert loops
+        assert any(loops) is is_read
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("view", CHANGES)
+def test_neither_tasks_nor_deletions_are_read_for_a_client_that_has_all_changes(
+    cursor: Any, view: str, kind: str
+) -> None:
+    for reached, is_read in ((TASKS - 1, True), (TASKS, False)):
+        parameters = parameters_for(CHANGES[view], "user-7", reached=reached, began=reached)
+        nodes = explain(cursor, CHANGES[view], parameters, kind, "ANALYZE, TIMING OFF")
+        loops = [node["Actual Loops"] for node in nodes if relation(node) in ("tasks", "deleted_tasks")]
+        assert len(loops) == 2
         assert any(loops) is is_read
