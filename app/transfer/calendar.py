@@ -3,17 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from icalendar import Calendar, Timezone
 
 from app.tasks.dates import is_day
 from app.tasks.repository import Task
 from app.transfer.repository import Export
+from app.transfer.time_zones import find_zone, write_time_zone
 
-PRODUCT = "-//Tasks API//Export//EN"
-END = b"END:VCALENDAR\r\n"
+HEAD = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tasks API//Export//EN"]
 LINE_MAX = 75  # octets
 LINE_END = b"\r\n"
 SECONDS_END = 19  # characters of a time before the fractions of a second
@@ -29,30 +25,17 @@ CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 def write_calendar(export: Export) -> Iterator[bytes]:
     """Give a calendar with the time zones of the tasks, and a VTODO for each task."""
-    calendar = Calendar()
-    calendar.add("version", "2.0")
-    calendar.add("prodid", PRODUCT)
-    yield calendar.to_ical().removesuffix(END)
+    yield _write_lines(HEAD)
     # A calendar must have a component (section 3.6), and without tasks it would have none.
     for name in export.time_zones if export.count else [UTC_NAME]:
-        yield _write_time_zone(name)
+        yield _write_lines(write_time_zone(name))
     for tasks in export.read_tasks():
-        yield b"".join(map(_write_todo, tasks))
-    yield END
+        yield b"".join(_write_lines(_describe(task)) for task in tasks)
+    yield _write_lines(["END:VCALENDAR"])
 
 
-@lru_cache(maxsize=1024)
-def _write_time_zone(name: str) -> bytes:
-    """Return the VTIMEZONE to which the TZID of due dates refers; none for a zone that only the database knows."""
-    try:
-        written: bytes = Timezone.from_tzid(name).to_ical()
-    except (ValueError, ZoneInfoNotFoundError):
-        return b""
-    return written
-
-
-def _write_todo(task: Task) -> bytes:
-    r"""Return the task as a VTODO.
+def _describe(task: Task) -> list[str]:
+    r"""Return the lines of a VTODO.
 
     The package icalendar takes ten times as long, so that 10,000 tasks would keep the process busy for many seconds. It
     also takes the letters `\N` in a text for the end of a line.
@@ -77,7 +60,10 @@ def _write_todo(task: Task) -> bytes:
         lines.append(f"CATEGORIES:{','.join(map(_escape, task['tags']))}")
     if task["due_date"] is not None:
         lines += _write_due_date(task["due_date"], task["time_zone"], task["recurrence"])
-    lines.append("END:VTODO")
+    return [*lines, "END:VTODO"]
+
+
+def _write_lines(lines: list[str]) -> bytes:
     return b"".join(map(_fold, lines))
 
 
@@ -133,15 +119,16 @@ def _adapt_until(rule: str, due_date: str, zone: str | None) -> str:
     found = UNTIL.search(rule)
     if found is None:
         return rule
+    there = find_zone(zone) or UTC
     wall = datetime.strptime(found[1] + (found[2] or DAY_END), "%Y%m%d%H%M%S")
     if found[3]:
-        wall = _move(wall, UTC, _find_zone(zone))
+        wall = _move(wall, UTC, there)
     if is_day(due_date):
         until = wall.date().isoformat()
     elif zone is None and not due_date.endswith("Z"):
         until = wall.isoformat()
     else:
-        until = f"{_move(wall, _find_zone(zone), UTC).isoformat()}Z"
+        until = f"{_move(wall, there, UTC).isoformat()}Z"
     rest = rule[: found.start()] + rule[found.end() :]
     return f"{rest.removeprefix(';')};UNTIL={_write_time(until)}"
 
@@ -152,10 +139,3 @@ def _move(wall: datetime, here: tzinfo, there: tzinfo) -> datetime:
         return wall.replace(tzinfo=here).astimezone(there).replace(tzinfo=None)
     except OverflowError:
         return wall
-
-
-def _find_zone(name: str | None) -> tzinfo:
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (ValueError, ZoneInfoNotFoundError):
-        return UTC

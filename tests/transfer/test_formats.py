@@ -3,9 +3,10 @@
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from icalendar import Calendar
@@ -14,6 +15,7 @@ from app.tasks.repository import BASIC_FIELDS, FULL_FIELDS
 from app.transfer.formats import CSV, ICS, JSON, Format
 from app.transfer.repository import Export
 from app.transfer.schemas import CSV_EXAMPLE, EXPORT_EXAMPLE, FULL_EXAMPLE, ICS_EXAMPLE
+from app.transfer.time_zones import write_time_zone
 
 COLUMNS = (*BASIC_FIELDS, "version", *FULL_FIELDS)
 
@@ -99,12 +101,44 @@ def test_control_characters_are_left_out_and_lines_end_in_one_way() -> None:
     assert read_todo(title=text)["SUMMARY"] == "abcd\ne\nf\ng\nh\ni\tj"
 
 
-def test_every_time_zone_is_described() -> None:
-    for name in sorted(available_timezones())[::40]:
-        text = write(ICS, {"time_zone": name})
-        (zone,) = Calendar.from_ical(text).walk("VTIMEZONE")
-        assert zone["TZID"] == name
-        assert f"DUE;TZID={name}:20260301T090000" in text.replace("\r\n ", "")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("America/New_York", "Europe/Berlin", "Europe/Dublin", "Africa/Casablanca", "Africa/Monrovia", "Asia/Tokyo"),
+        *(
+            "Australia/Lord_Howe",
+            "America/Sao_Paulo",
+            "Asia/Kathmandu",
+            "Antarctica/Troll",
+            "Etc/GMT+5",
+            "UTC",
+            "EST5EDT",
+        ),
+    ],
+)
+def test_a_time_zone_is_described_as_its_clocks_go(name: str) -> None:
+    text = write(ICS, {"time_zone": name})
+    assert f"DUE;TZID={name}:20260301T090000" in text.replace("\r\n ", "")
+    described: Any
+    (described,) = Calendar.from_ical(text).walk("VTIMEZONE")
+    assert described["TZID"] == name
+    zone, read = ZoneInfo(name), described.to_tz(lookup_tzid=False)
+    for hours in range(0, 59 * 365 * 24, 101):
+        wall = datetime(2000, 1, 2) + timedelta(hours=hours)
+        if wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall:
+            assert wall.replace(tzinfo=read).utcoffset() == wall.replace(tzinfo=zone).utcoffset(), wall
+
+
+def test_the_clocks_are_changed_at_the_time_that_they_show_before() -> None:
+    text = write(ICS, {"time_zone": "Europe/Berlin"})
+    assert "BEGIN:DAYLIGHT\r\nDTSTART:20000326T020000\r\nRDATE:20010325T020000\r\n" in text
+    assert "BEGIN:STANDARD\r\nDTSTART:20001029T030000\r\nRDATE:20011028T030000\r\n" in text
+
+
+def test_the_description_of_a_time_zone_is_short() -> None:
+    for name in sorted(available_timezones())[::20]:
+        assert 6 < len(write_time_zone(name)) < 400, name
+    assert write_time_zone("No/Where") == []
 
 
 def test_a_calendar_without_tasks_has_a_component_all_the_same() -> None:
