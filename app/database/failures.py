@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
-from psycopg2.errors import ReadOnlySqlTransaction, UniqueViolation
+from psycopg2.errors import LockNotAvailable, ReadOnlySqlTransaction, UniqueViolation
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -12,6 +12,7 @@ from config import StartError
 
 UNIQUE_VIOLATION = UniqueViolation
 WRITE_REFUSED = ReadOnlySqlTransaction
+LOCK_NOT_AVAILABLE = LockNotAvailable
 DATABASE_ERRORS = (SQLAlchemyError, psycopg2.Error)
 
 ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock: the statement has certainly changed nothing

@@ -1,14 +1,19 @@
 """Everything that is kept of one user: reading it, and erasing it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+from app.database.failures import LOCK_NOT_AVAILABLE
 from app.database.session import fetch_all
 from app.database.snapshot import Snapshot, open_snapshot
 from app.exceptions import PreconditionFailed
 from app.tasks.repository import UNCOUNTED_TAG, Task, count_old_tasks, make_epoch, make_tag, make_task
 from app.transfer import statements
 from config import FULL
+
+ATTEMPTS = 4  # at an erasure that others keep from its locks
 
 
 @dataclass(frozen=True)
@@ -51,5 +56,13 @@ def erase(user_id: str, accepted: list[str] | None) -> None:
     Raises `PreconditionFailed` with the current tag, and what `app.database.session.fetch_all` does.
     """
     parameters = {"owner": user_id, "epoch": make_epoch(), "accepted": accepted}
-    for epoch, version in fetch_all(user_id, statements.ERASE, parameters):
+    for epoch, version in _run_erasure(user_id, parameters):
         raise PreconditionFailed(make_tag(epoch, version))
+
+
+def _run_erasure(user_id: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run the erasure, and again where it met a change of a task that waited for it."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(LOCK_NOT_AVAILABLE):
+            return fetch_all(user_id, statements.ERASE, parameters)
+    return fetch_all(user_id, statements.ERASE, parameters)

@@ -34,7 +34,8 @@ NO_EPOCH = "0"  # of a user who has never changed a task: the row is there only 
 # a first task that is being created is waited for, too. Each statement sees what was committed before it began: once
 # the row is locked, nobody creates a task, and the last statement sees all that there are. Two erasures of one user
 # take turns: otherwise the second one locks tasks that were created after the first one has looked for them, and each
-# waits for the other.
+# waits for the other. A request that changes such a task waits for the row of the user, so its lock must not be waited
+# for either: the script fails at once then (55P03), and has to be run again.
 ERASE = Script(
     "erase",
     text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 0))"),
@@ -45,6 +46,7 @@ ERASE = Script(
     FROM tasks WHERE user_id = :owner
     ON CONFLICT (user_id) DO UPDATE SET version = u.version
     """),
+    text("SELECT count(*) FROM (SELECT FROM tasks WHERE user_id = :owner FOR UPDATE NOWAIT) AS locked"),
     text("""
     DELETE FROM users
     WHERE user_id = :owner

@@ -1,6 +1,8 @@
 """What an erasure leaves in the database: nothing, in any table."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import psycopg2
 from flask import Flask
@@ -8,6 +10,8 @@ from flask import Flask
 from app.database.embedded import SUPERUSER, EmbeddedServer
 from tests.support.client import Tasks
 from tests.support.commands import command
+from tests.support.databases import connected
+from tests.support.waiting import wait_for
 
 TABLES = """
     SELECT table_name, column_name FROM information_schema.columns
@@ -57,3 +61,32 @@ def test_an_operator_exports_and_erases(app: Flask, alice: Tasks, postgresql: Em
     erased = command("erase", alice.user_id, "--yes", DATABASE_URL=url)
     assert (erased.exit_code, erased.stdout) == (0, f"All data of {alice.user_id} was erased.\n")
     assert find(postgresql, alice.user_id) == set()
+
+
+def test_an_erasure_and_a_change_of_a_task_that_came_meanwhile_never_wait_for_each_other(
+    alice: Tasks, postgresql: EmbeddedServer
+) -> None:
+    url = postgresql.url(SUPERUSER)
+    path = alice.path.removesuffix("/tasks")
+
+    def count(cursor: Any, sql: str) -> int:
+        cursor.execute(sql)
+        return int(cursor.fetchone()[0])
+
+    with connected(url) as cursor, ThreadPoolExecutor(2) as pool:
+        deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        before = count(cursor, deadlocks)
+        for _ in range(10):
+            alice.create()
+            with closing(psycopg2.connect(url)) as writer:
+                writer.cursor().execute("UPDATE users SET version = version WHERE user_id = %s", [alice.user_id])
+                erased = pool.submit(alice.apart().client.request, "DELETE", path, headers={"If-Match": "*"})
+                wait_for(lambda: count(cursor, waiting) == 1)
+                cursor.execute("INSERT INTO tasks (user_id, title) VALUES (%s, 'Late') RETURNING id", [alice.user_id])
+                changed = pool.submit(alice.apart().put, str(cursor.fetchone()[0]), {"title": "Changed"})
+                wait_for(lambda: count(cursor, waiting) == 2)
+            assert erased.result().status_code == 200
+            assert changed.result().status_code in (200, 404)
+            assert alice.all() == []
+        assert count(cursor, deadlocks) == before
