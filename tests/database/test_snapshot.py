@@ -81,7 +81,7 @@ def test_a_connection_that_ends_meanwhile_is_not_used_again(postgresql: Embedded
     state, snapshot = begin()
     with connected(postgresql.url(SUPERUSER)) as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (state[3],))
-    with pytest.raises(Exception, match="terminating connection"):
+    with pytest.raises(Exception, match="connection"):
         list(snapshot)
     assert list(begin()[1])[-1] == [(MOST,)]
     assert state_now()[3] != state[3]
