@@ -10,7 +10,9 @@ from app.exceptions import SyncTokenExpired
 from app.tasks.repository import EMPTY_TAG, count_old_tasks, make_tag, make_task
 
 NUMBER = "0|[1-9][0-9]*"
-TOKEN = re.compile(f"(?P<epoch>[A-Za-z0-9._~-]+?)-(?P<reached>{NUMBER})(?:-(?P<began>{NUMBER}))?", re.ASCII)
+TOKEN = re.compile(
+    f"(?P<epoch>[A-Za-z0-9._~-]+?)-(?P<reached>{NUMBER})(?:-(?P<began>{NUMBER})-(?P<newest>{NUMBER}))?", re.ASCII
+)
 NOTHING = -1  # reached, before the first version
 BIGINT_MAX = 2**63 - 1
 
@@ -19,17 +21,18 @@ BIGINT_MAX = 2**63 - 1
 class Token:
     """Up to which version of which epoch a client has the changes, and where its run of pages began.
 
-    `is_inside` tells that the run has more pages.
+    `newest` is the version that the user had at the page before; `is_inside` tells that the run has more pages.
     """
 
     text: str
     epoch: str | None
     reached: int
     began: int | None
+    newest: int
     is_inside: bool
 
 
-FROM_THE_START = Token(EMPTY_TAG, None, NOTHING, None, is_inside=False)
+FROM_THE_START = Token(EMPTY_TAG, None, NOTHING, None, NOTHING, is_inside=False)
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,17 @@ def read_token(text: str | None) -> Token | None:
     match = TOKEN.fullmatch(text)
     if match is None:
         return None
-    reached, began = (_read_number(digits) for digits in (match["reached"], match["began"] or match["reached"]))
-    return Token(text, match["epoch"], reached, began, is_inside=match["began"] is not None)
+    reached, began, newest = (_read_number(match[name] or match["reached"]) for name in ("reached", "began", "newest"))
+    return Token(text, match["epoch"], reached, began, newest, is_inside=match["began"] is not None)
 
 
 def list_changes(user_id: str, token: Token, limit: int, view: str) -> Changes:
     """Return the changes after the token, at least one page of them.
 
     Where the token is beyond the newest change, which a replica that lags may not have yet, there are none, and the
-    token stays. So it is where the run of pages began beyond it: a page would have tasks that were deleted before the
-    run began, and no later page would tell so. Raises `SyncTokenExpired` where the token is of another epoch, or
-    deletions since then may be forgotten.
+    token stays. So it is where the page before came from a newer state: another page might have tasks that were deleted
+    before the run of pages began, and would lack those that the page before has left to later ones.
+    Raises `SyncTokenExpired` where the token is of another epoch, or deletions since then may be forgotten.
     """
     parameters = {"owner": user_id, "reached": token.reached, "began": token.began, "most": limit}
     rows = fetch_all(user_id, statements.CHANGES[view], parameters)
@@ -69,7 +72,7 @@ def list_changes(user_id: str, token: Token, limit: int, view: str) -> Changes:
         return list_changes(user_id, token, limit, view)
     if token.epoch is not None and (epoch != token.epoch or (token.began or 0) < purged):
         raise SyncTokenExpired()
-    if version is not None and version < max(token.reached, token.began or 0):
+    if version is not None and version < max(token.reached, token.newest):
         return Changes([], [], token.text, token.is_inside)
     tasks = [make_task(row[2:], view) for row in changes if not row[1]]
     deleted = [row[2] for row in changes if row[1]]
@@ -78,7 +81,7 @@ def list_changes(user_id: str, token: Token, limit: int, view: str) -> Changes:
     last = changes[-1][0] if changes else version
     if len(changes) >= limit and last < version:
         began = version if token.began is None else token.began
-        return Changes(tasks, deleted, f"{epoch}-{last}-{began}", True)
+        return Changes(tasks, deleted, f"{epoch}-{last}-{began}-{version}", True)
     return Changes(tasks, deleted, make_tag(epoch, version), False)
 
 

@@ -3,14 +3,15 @@
 import json
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from flask import Flask
 
-from app.database.embedded import EmbeddedServer
-from tests.support.client import REQUESTS
-from tests.support.databases import following
+from app.database.embedded import SUPERUSER, EmbeddedServer
+from tests.support.client import REQUESTS, token_of
+from tests.support.databases import connected, following
 from tests.support.project import documented
 from tests.support.service import Service, running
 from tests.support.stack import MISSING, Stack, free_port
@@ -41,6 +42,55 @@ def test_a_replica_answers_reads_and_503_to_writes(postgresql: EmbeddedServer, a
         )
         assert alice.all() == mirrored.all() == [task]
     assert '"sqlstate":"25006"' in (tmp_path / "replica").read_text()
+
+
+def test_a_replica_that_lags_adds_nothing_to_a_run_of_pages(
+    postgresql: EmbeddedServer, app: Flask, tmp_path: Path
+) -> None:
+    """Each run begins at the primary. The replica may have less than the first page, or all of it, but not the rest."""
+    with (
+        running(tmp_path / "primary", DATABASE_URL=app.config["DATABASE_URL"]) as primary,
+        following(postgresql, tmp_path) as standby,
+        running(tmp_path / "replica", DATABASE_URL=standby.url()) as replica,
+        connected(standby.url(SUPERUSER)) as cursor,
+    ):
+        alice = primary.of(f"alice-{uuid4()}")
+        mirrored = replica.of(alice.user_id)
+        tasks = [alice.create(title) for title in "abc"]
+        since = token_of(alice.list_tasks())
+        for title in ("less", "all of it"):
+            changed = [alice.put(task["id"], {"title": title}).json() for task in tasks[:2]]
+            if title == "all of it":
+                wait_for(lambda: mirrored.all() == alice.all())
+            pause_replay(cursor)
+            if title == "less":
+                changed = [alice.put(task["id"], {"title": "much less"}).json() for task in tasks[:2]]
+            last = alice.put(tasks[2]["id"], {"title": title}).json()
+            for query in ("?limit=1", f"?limit=1&since={since}"):
+                page = alice.changes(query).json()
+                assert (page["tasks"], page["has_more"]) == (changed[:1], True)
+                answer = mirrored.changes(f"?since={page['token']}").json()
+                assert answer == {**page, "tasks": [], "deleted": []}
+            cursor.execute("SELECT pg_wal_replay_resume()")
+            wait_for(lambda: mirrored.all() == alice.all())
+            rest = mirrored.changes(f"?since={page['token']}").json()
+            assert rest == {
+                "tasks": [changed[1], last],
+                "deleted": [],
+                "token": token_of(alice.list_tasks()),
+                "has_more": False,
+            }
+
+
+def pause_replay(cursor: Any) -> None:
+    """Let the standby lag from now on."""
+
+    def is_paused() -> bool:
+        cursor.execute("SELECT pg_get_wal_replay_pause_state()")
+        return bool(cursor.fetchone()[0] == "paused")
+
+    cursor.execute("SELECT pg_wal_replay_pause()")
+    wait_for(is_paused)
 
 
 def methods(log: str) -> set[str]:
