@@ -4,11 +4,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg2
 import pytest
 
 from app import create_app
@@ -19,7 +20,7 @@ from tests.support.client import Client
 from tests.support.commands import command
 from tests.support.databases import connected, new_database
 from tests.support.service import running
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_for
 
 JAVASCRIPT_MAX = 2**53
 SINCE_1970 = 10**6  # of a second
@@ -222,6 +223,33 @@ def test_clients_may_write_meanwhile(
     assert rows(postgresql, database, "SELECT user_id, tasks FROM users ORDER BY user_id") == rows(
         postgresql, database, counted
     )
+
+
+def test_a_task_is_locked_before_the_row_of_its_user(
+    postgresql: EmbeddedServer, database: str, row_security: bool
+) -> None:
+    """In the other order, a request that changes the second task and the command would wait for each other."""
+    url = postgresql.url(database=database)
+    with serving(url, row_security) as client:
+        create(client, "alice", "1")
+        create(client, "alice", "2")
+    with (
+        ThreadPoolExecutor(1) as pool,
+        closing(psycopg2.connect(postgresql.url(SUPERUSER, database))) as connection,
+        connection.cursor() as request,
+        connected(postgresql.url(SUPERUSER, database)) as observer,
+    ):
+        request.execute("SELECT FROM tasks WHERE title = '2' FOR NO KEY UPDATE")
+        renewing = pool.submit(renew, url, row_security)
+
+        def is_waiting() -> bool:
+            observer.execute("SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [database])
+            return bool(observer.rowcount)
+
+        wait_for(is_waiting)
+        request.execute("SELECT FROM users WHERE user_id = 'alice' FOR NO KEY UPDATE NOWAIT")
+        connection.rollback()
+        assert renewing.result() == "Each of 1 users has a new epoch.\n"
 
 
 def test_a_database_that_is_not_prepared_is_left_alone(postgresql: EmbeddedServer) -> None:
