@@ -60,8 +60,9 @@ $function$
 # The first date of a rule after a date, for a series that begins at `start` (RFC 5545, section 3.3.10; weeks begin on
 # Monday). A weekday is a number from 1 to 7; the n-th of a month is 10 n more, and one from its end is negative.
 #
-# Only months and weeks that the rule can mean are looked at, and only until the calendar repeats itself, which it does
-# after 400 years: this takes some milliseconds at most.
+# Only days, weeks and months that the interval can mean are looked at. The calendar repeats itself after 400 years:
+# days are looked at for so long, and months until the interval has met all of them that it can meet. This takes a few
+# milliseconds at most.
 CREATE_NEXT_DATE = r"""
 CREATE FUNCTION next_date(rule text, start date, after date)
 RETURNS date LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $function$
@@ -77,8 +78,7 @@ DECLARE
     in_year integer;
     year integer;
     last_day integer;
-    candidates_for integer;  -- the last day of the month for which the candidates are
-    candidates integer[];
+    candidates integer[];  -- for each length of a month, the days of the month that the rule allows, then zeros
     first date;
     weekday integer;
     number integer;
@@ -133,15 +133,40 @@ BEGIN
         IF step % 7 = 0 AND NOT extract(isodow FROM start)::integer = ANY (weekdays) THEN
             RETURN NULL;
         END IF;
-        month := after_month;
-    ELSIF frequency = 'MONTHLY' THEN
+        number := (after - start) / step;
+        -- The series is in the list of columns, so that LIMIT ends it; in FROM, all of it would be made first.
+        RETURN (
+            SELECT each
+            FROM (SELECT start + step * generate_series(number + 1, number + 146097 / step + 1) AS each) AS days
+            WHERE (
+                month_days IS NULL
+                OR date_part('day', each)::integer = ANY (month_days)
+                OR each - (date_trunc('month', each::timestamp) + interval '1 month')::date = ANY (month_days)
+            )
+            AND (months IS NULL OR date_part('month', each)::integer = ANY (months))
+            AND (weekdays IS NULL OR date_part('isodow', each)::integer = ANY (weekdays))
+            LIMIT 1
+        );
+    END IF;
+
+    IF frequency = 'MONTHLY' THEN
         month := start_month + ((after_month - start_month) / step) * step;
+        attempts := 4800 / gcd(4800, step) + 1;
     ELSE
         month := 12 * (start_month / 12 + ((after_month / 12 - start_month / 12) / step) * step);
+        attempts := 4800 / gcd(400, step) + 12;
     END IF;
-    attempts := CASE frequency
-        WHEN 'MONTHLY' THEN 4800 / gcd(4800, step) WHEN 'YEARLY' THEN 4800 / gcd(400, step) ELSE 4800
-    END;
+    SELECT array_agg(
+        (
+            ARRAY(
+                SELECT each FROM generate_series(1, length) AS each
+                WHERE month_days IS NULL OR each = ANY (month_days) OR each - length - 1 = ANY (month_days)
+            ) || array_fill(0, ARRAY[31])
+        )[1:31]
+        ORDER BY length
+    )
+    INTO candidates
+    FROM generate_series(28, 31) AS length;
     FOR attempt IN 1..attempts LOOP
         in_year := month % 12 + 1;
         IF months IS NULL OR in_year = ANY (months) THEN
@@ -153,19 +178,12 @@ BEGIN
                 WHEN year % 4 = 0 AND (year % 100 <> 0 OR year % 400 = 0) THEN 29
                 ELSE 28
             END;
-            IF candidates_for IS DISTINCT FROM last_day THEN
-                candidates_for := last_day;
-                candidates := ARRAY(
-                    SELECT each FROM generate_series(1, last_day) AS each
-                    WHERE month_days IS NULL OR each = ANY (month_days) OR each - last_day - 1 = ANY (month_days)
-                );
-            END IF;
             first := make_date(year, in_year, 1);
             weekday := extract(isodow FROM first)::integer - 1;
-            FOREACH number IN ARRAY candidates LOOP
+            FOREACH number IN ARRAY candidates[last_day - 27:last_day - 27] LOOP
+                EXIT WHEN number = 0;
                 day := first + number - 1;
                 IF day > after
-                    AND (frequency <> 'DAILY' OR (day - start) % step = 0)
                     AND (
                         weekdays IS NULL
                         OR (weekday + number - 1) % 7 + 1 = ANY (weekdays)
@@ -179,7 +197,7 @@ BEGIN
         END IF;
         month := month + CASE
             WHEN frequency = 'MONTHLY' THEN step
-            WHEN frequency = 'YEARLY' AND in_year = 12 THEN 12 * step - 11
+            WHEN in_year = 12 THEN 12 * step - 11
             ELSE 1
         END;
     END LOOP;
