@@ -64,3 +64,8 @@ def test_the_zone_of_a_server_moves_no_due_date(
         assert instant["due_date"] == "2999-08-01T01:30:00"
         for name in ("CET", "MET"):  # names of zones, and abbreviations without daylight saving time
             assert tasks.create(due_date="2999-07-31T23:30:00Z", time_zone=name)["due_date"] == "2999-08-01T01:30:00"
+        # At the ends of the calendar, the time on the wall stays within the years that a due date can have.
+        for due_date in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+            for name in ("Pacific/Kiritimati", "America/Los_Angeles"):
+                assert len(tasks.create(due_date=due_date, time_zone=name)["due_date"]) == len("2999-08-01T01:30:00")
+        assert len(client.get(f"{tasks.path}?sort_by=due_date").json()) == len(tasks.all())
