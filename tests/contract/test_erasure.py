@@ -2,42 +2,19 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.support.client import Client, Tasks, token_of
 from tests.support.promises import promise
+from tests.support.replica import Replica
 
 pytestmark = pytest.mark.part2
 
 ERASED = {"message": "All data of the user was erased"}
 FAILED = {"detail": "Precondition failed"}
 ERASURES = 25
-
-
-class Replica:
-    """The tasks that a client keeps, as docs/synchronization.md says."""
-
-    def __init__(self, remote: Tasks) -> None:
-        self.remote = remote
-        self.token = ""
-        self.tasks: dict[str, Any] = {}
-
-    def keep_up(self) -> bool:
-        """Apply a page of changes, or begin anew, and tell whether there is more."""
-        answer = self.remote.changes(f"?since={self.token}")
-        assert answer.status_code in (200, 410), answer.text
-        if answer.status_code == 410:
-            self.token, self.tasks = "", {}
-            return True
-        changes = answer.json()
-        self.token = changes["token"]
-        self.tasks |= {task["id"]: task for task in changes["tasks"]}
-        for task_id in changes["deleted"]:
-            self.tasks.pop(task_id, None)
-        return bool(changes["has_more"])
 
 
 @promise("docs/export-and-erasure.md#erasure", "removes everything that is kept of the user, for good")
@@ -136,9 +113,9 @@ def test_erasures_race_with_writers_and_readers(alice: Tasks) -> None:
         return statuses
 
     def poll() -> Replica:
-        replica = Replica(alice.apart())
+        replica, tasks = Replica(), alice.apart()
         while not is_over.is_set():
-            replica.keep_up()
+            replica.follow(tasks)
         return replica
 
     with ThreadPoolExecutor(20) as pool:
@@ -154,8 +131,7 @@ def test_erasures_race_with_writers_and_readers(alice: Tasks) -> None:
     assert set().union(*found) <= {200, 201, 404}
     token, tasks = token_of(alice.list_tasks()), alice.all()
     for replica in replicas:
-        while replica.keep_up():
-            pass
+        replica.follow(alice)
         assert replica.tasks == {task["id"]: task for task in tasks}
     assert int(token.partition("-")[2]) >= len(tasks)
     assert alice.erase(f'"{token}"').json() == ERASED

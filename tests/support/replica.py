@@ -15,6 +15,9 @@ class Replica:
     def follow(self, tasks: Tasks, limit: int = 1000) -> None:
         while True:
             response = tasks.changes(f"?limit={limit}{self.query}")
+            if response.status_code == 410:
+                self.tasks, self.query = {}, ""
+                continue
             response.raise_for_status()
             answer = response.json()
             self.tasks.update({task["id"]: task for task in answer["tasks"]})
