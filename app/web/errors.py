@@ -8,6 +8,8 @@ from werkzeug.exceptions import (
     Forbidden,
     HTTPException,
     InternalServerError,
+    MethodNotAllowed,
+    NotFound,
     RequestEntityTooLarge,
     ServiceUnavailable,
     UnsupportedMediaType,
@@ -34,6 +36,8 @@ from app.web.fields import KEY_REUSED
 from app.web.json import JSONResponse
 
 RETRY_AFTER = 1  # seconds after which a client may expect the database to be back
+
+ERASURE_ONLY = {"DELETE", "OPTIONS"}  # the methods of a path that has nothing else
 
 # Where the sentence is not simply the name that HTTP has for the status.
 DETAILS: dict[int | None, str] = {
@@ -122,6 +126,14 @@ def keys_unavailable(error: KeysUnavailable) -> Response:
     return http_error(ServiceUnavailable(retry_after=error.retry_after))
 
 
+def method_not_allowed(error: MethodNotAllowed) -> Response:
+    """405, with the methods that are allowed.
+
+    404 where there is nothing but an erasure: a client that knows of none has always got 404 there.
+    """
+    return http_error(NotFound() if set(error.valid_methods or ()) == ERASURE_ONLY else error)
+
+
 def http_error(error: HTTPException) -> Response:
     """Any other status, with the headers that belong to it, `Allow` for one."""
     sentence = error.description if isinstance(error, Forbidden) else DETAILS.get(error.code, error.name)
@@ -159,4 +171,5 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(KeyReused, key_reused)
     for database_exception in DATABASE_ERRORS:
         app.register_error_handler(database_exception, database_error)
+    app.register_error_handler(MethodNotAllowed, method_not_allowed)
     app.register_error_handler(HTTPException, http_error)

@@ -58,7 +58,7 @@ def test_other_methods_are_not_allowed(alice: Tasks, path: str, allowed: set[str
 @promise("docs/api.md#errors", "Every error, of every route, is JSON with the one member `detail`.")
 @pytest.mark.parametrize(
     "path",
-    ["/nope", "/api", "/api/alice/task", "/api/alice/tasks/x/y", "/health/x", "/%FF"],
+    ["/nope", "/api", "/api/alice", "/api/alice/task", "/api/alice/tasks/x/y", "/health/x", "/%FF"],
 )
 def test_an_unknown_route_is_not_found_in_json(client: Client, path: str) -> None:
     response = client.get(path)
