@@ -58,9 +58,11 @@ def test_only_pages_and_names_of_the_settings_get_in(proxied: Client) -> None:
     foreign = proxied.request("POST", "/mcp", json={}, headers={**bearer, "Origin": "https://evil.example"})
     assert foreign.status_code == 403
     assert proxied.request("POST", "/mcp", json={}, headers={**bearer, "Host": "evil.example"}).status_code == 421
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    names = "authorization,content-type,mcp-protocol-version"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names}
     preflight = proxied.request("OPTIONS", "/mcp", headers={"Origin": ORIGIN, **asked})
-    assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (200, ORIGIN)
+    assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (204, ORIGIN)
+    assert preflight.headers["Access-Control-Allow-Headers"] == names
     own = proxied.request("POST", "/mcp", json={}, headers={"Origin": ORIGIN})
     assert (own.status_code, own.headers["Access-Control-Allow-Origin"]) == (401, ORIGIN)
 
