@@ -108,8 +108,7 @@ def fill(alice: Tasks) -> list[Task]:
         assert alice.send("POST", "?view=full", body).status_code == 201
     for task in alice.all()[::4]:
         alice.complete(task["id"])
-    tasks: list[Task] = alice.send("GET", "?view=full").json()
-    return tasks
+    return alice.all_in_full()
 
 
 @promise("docs/api.md#asking-the-list", "The answer is a bare array, always.")

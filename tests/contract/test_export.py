@@ -34,13 +34,6 @@ FIELDS_OF_A_FULL_TASK: dict[str, Any] = {
 }
 
 
-def create_in_full(alice: Tasks, **fields: Any) -> dict[str, Any]:
-    answer = alice.send("POST", "?view=full", {"title": "Buy milk", **fields})
-    assert answer.status_code == 201, answer.text
-    task: dict[str, Any] = answer.json()
-    return task
-
-
 def read_csv(alice: Tasks) -> list[dict[str, str]]:
     answer = alice.export("csv")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
@@ -58,8 +51,8 @@ def read_calendar(alice: Tasks) -> tuple[Any, list[Any]]:
 @promise("docs/export-and-erasure.md#export", "returns every task of the user with all fields")
 @pytest.mark.parametrize("wanted", ["", "json", "JSON"])
 def test_an_export_has_every_task_in_full(alice: Tasks, wanted: str) -> None:
-    tasks = [create_in_full(alice, **FIELDS_OF_A_FULL_TASK), create_in_full(alice), create_in_full(alice)]
-    gone = create_in_full(alice)
+    tasks = [alice.create_in_full(**FIELDS_OF_A_FULL_TASK), alice.create_in_full(), alice.create_in_full()]
+    gone = alice.create_in_full()
     alice.delete(gone["id"])
     answer = alice.export(wanted)
     assert answer.status_code == 200
@@ -76,7 +69,7 @@ def test_an_export_has_every_task_in_full(alice: Tasks, wanted: str) -> None:
 @promise("docs/export-and-erasure.md#export", "oldest first, as a download")
 @pytest.mark.parametrize("wanted", ["json", "csv", "ics"])
 def test_an_export_is_a_download(alice: Tasks, wanted: str) -> None:
-    create_in_full(alice)
+    alice.create_in_full()
     answer = alice.export(wanted)
     assert re.fullmatch(rf'attachment; filename="[\w-]+\.{wanted}"', answer.headers["Content-Disposition"])
     head = alice.export(wanted, "HEAD")
@@ -89,7 +82,7 @@ def test_an_export_is_a_download(alice: Tasks, wanted: str) -> None:
 @promise("docs/export-and-erasure.md#export", "`Content-Length` tells the length")
 @pytest.mark.parametrize("wanted", ["json", "csv", "ics"])
 def test_an_export_tells_its_length(alice: Tasks, wanted: str) -> None:
-    create_in_full(alice)
+    alice.create_in_full()
     answer = alice.export(wanted, headers={"Accept-Encoding": "identity"})
     assert int(answer.headers["Content-Length"]) == len(answer.content)
 
@@ -124,7 +117,7 @@ def test_an_export_of_nothing_can_be_read(alice: Tasks) -> None:
 
 @promise("docs/export-and-erasure.md#export", "`token` is a token for [changes]")
 def test_changes_go_on_after_an_export(alice: Tasks) -> None:
-    create_in_full(alice)
+    alice.create_in_full()
     token = alice.export().json()["token"]
     assert alice.changes(f"?since={token}").json() == {"tasks": [], "deleted": [], "token": token, "has_more": False}
     later = alice.create("Later")
@@ -134,14 +127,14 @@ def test_changes_go_on_after_an_export(alice: Tasks) -> None:
 @promise("docs/api.md#ownership", "Every request is about the tasks of the one user in its path.")
 def test_an_export_has_no_task_of_another_user(alice: Tasks, bob: Tasks) -> None:
     bob.create()
-    task = create_in_full(alice)
+    task = alice.create_in_full()
     assert alice.export().json()["tasks"] == [task]
 
 
 @promise("docs/export-and-erasure.md#csv", "An empty cell is `null`, or an empty text.")
 def test_a_csv_has_the_fields_in_its_first_row(alice: Tasks) -> None:
-    task = create_in_full(alice, **FIELDS_OF_A_FULL_TASK)
-    empty = create_in_full(alice)
+    task = alice.create_in_full(**FIELDS_OF_A_FULL_TASK)
+    empty = alice.create_in_full()
     first, second = read_csv(alice)
     assert set(first) == set(task) > FIELDS
     assert first == {
@@ -159,7 +152,7 @@ def test_a_csv_has_the_fields_in_its_first_row(alice: Tasks) -> None:
 @promise("docs/export-and-erasure.md#csv", "A spreadsheet would run a text as a formula")
 @pytest.mark.parametrize("text", NASTY)
 def test_any_text_comes_back_from_each_format(alice: Tasks, text: str) -> None:
-    task = create_in_full(alice, title=text, description=text, tags=[text[:50]])
+    task = alice.create_in_full(title=text, description=text, tags=[text[:50]])
     assert alice.export().json()["tasks"] == [task]
     (row,) = read_csv(alice)
     for name in ("title", "description"):
@@ -171,7 +164,7 @@ def test_any_text_comes_back_from_each_format(alice: Tasks, text: str) -> None:
 
 @promise("docs/export-and-erasure.md#icalendar", "`UID`")
 def test_a_task_becomes_a_todo(alice: Tasks) -> None:
-    task = create_in_full(alice, **FIELDS_OF_A_FULL_TASK)
+    task = alice.create_in_full(**FIELDS_OF_A_FULL_TASK)
     calendar, (todo,) = read_calendar(alice)
     assert (calendar["VERSION"], todo["UID"], todo["SUMMARY"]) == ("2.0", task["id"], task["title"])
     assert (todo["DESCRIPTION"], todo["STATUS"], todo["PRIORITY"]) == ("=1+1", "COMPLETED", 1)
@@ -205,7 +198,7 @@ def test_a_task_becomes_a_todo(alice: Tasks) -> None:
     ],
 )
 def test_a_due_date_stays_what_it_is(alice: Tasks, sent: str, due: date) -> None:
-    create_in_full(alice, due_date=sent)
+    alice.create_in_full(due_date=sent)
     _, (todo,) = read_calendar(alice)
     assert (type(todo["DUE"].dt), todo["DUE"].dt) == (type(due), due)
     assert "DTSTART" not in todo

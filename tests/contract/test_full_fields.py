@@ -19,17 +19,10 @@ FULL: dict[str, Any] = {
 }
 
 
-def create(tasks: Tasks, **fields: Any) -> dict[str, Any]:
-    answer = tasks.send("POST", "?view=full", {"title": "Buy milk", **fields})
-    assert answer.status_code == 201, answer.text
-    task: dict[str, Any] = answer.json()
-    return task
-
-
 @promise("docs/api.md#what-a-client-may-send", "A field that is absent stays as it is.")
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_what_is_absent_stays(alice: Tasks, method: str) -> None:
-    task = create(alice, **FULL)
+    task = alice.create_in_full(**FULL)
     assert {name: task[name] for name in FULL} == FULL
     changed = alice.send(method, f"/{task['id']}?view=full", {"title": "b"}).json()
     assert changed == {**task, "title": "b", "updated_at": changed["updated_at"], "version": 2}
@@ -39,7 +32,7 @@ def test_what_is_absent_stays(alice: Tasks, method: str) -> None:
 @promise("docs/full-task.md#the-full-task", "A change is checked against the task as it would be after it.")
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_each_field_is_changed_and_cleared(alice: Tasks, method: str) -> None:
-    task = create(alice)
+    task = alice.create_in_full()
     path = f"/{task['id']}?view=full"
     for name, value in FULL.items():
         assert alice.send(method, path, {"due_date": FULL["due_date"], name: value}).json()[name] == value
@@ -62,7 +55,7 @@ def test_the_basic_view_is_asked_for_by_name(alice: Tasks, view: str) -> None:
 
 @promise("docs/full-task.md#the-full-task", "set by the service: see [Versions]")
 def test_what_the_service_sets_is_ignored_in_a_body(alice: Tasks) -> None:
-    task = create(alice, completed_at="2026-01-01T00:00:00Z", version=99)
+    task = alice.create_in_full(completed_at="2026-01-01T00:00:00Z", version=99)
     assert (task["completed_at"], task["version"]) == (None, 1)
 
 
@@ -81,7 +74,7 @@ def test_what_the_service_sets_is_ignored_in_a_body(alice: Tasks) -> None:
     ],
 )
 def test_a_due_date_is_kept_in_one_form(alice: Tasks, sent: str, kept: str | None) -> None:
-    task = create(alice, due_date=sent)
+    task = alice.create_in_full(due_date=sent)
     assert task["due_date"] == kept
     assert alice.send("PUT", f"/{task['id']}?view=full", {"due_date": sent}).json()["due_date"] == kept
 
@@ -96,16 +89,16 @@ def test_a_due_date_is_kept_in_one_form(alice: Tasks, sent: str, kept: str | Non
     ],
 )
 def test_an_instant_with_a_zone_is_a_time_on_the_wall(alice: Tasks, sent: str, zone: str, kept: str) -> None:
-    task = create(alice, due_date=sent, time_zone=zone)
+    task = alice.create_in_full(due_date=sent, time_zone=zone)
     assert (task["due_date"], task["time_zone"]) == (kept, zone)
 
 
 @promise("docs/full-task.md#the-full-task", "white space around a tag is removed; a repeated one counts once")
 def test_tags_keep_their_order_and_come_once(alice: Tasks) -> None:
-    assert create(alice, tags=["b ", "a", " b", "A"])["tags"] == ["b", "a", "A"]
+    assert alice.create_in_full(tags=["b ", "a", " b", "A"])["tags"] == ["b", "a", "A"]
     most = [str(number) * 25 for number in range(10, 30)]
-    assert create(alice, tags=most)["tags"] == most
-    assert create(alice, tags=[*most, most[0]])["tags"] == most
+    assert alice.create_in_full(tags=most)["tags"] == most
+    assert alice.create_in_full(tags=[*most, most[0]])["tags"] == most
 
 
 @promise(
@@ -124,7 +117,7 @@ def test_tags_keep_their_order_and_come_once(alice: Tasks) -> None:
     ],
 )
 def test_a_word_is_answered_as_a_rule(alice: Tasks, sent: str, kept: str) -> None:
-    assert create(alice, recurrence=sent, due_date="2026-03-01")["recurrence"] == kept
+    assert alice.create_in_full(recurrence=sent, due_date="2026-03-01")["recurrence"] == kept
 
 
 @promise("docs/full-task.md#recurrence", "These parts are known:")
@@ -143,6 +136,6 @@ def test_a_word_is_answered_as_a_rule(alice: Tasks, sent: str, kept: str) -> Non
     ],
 )
 def test_every_part_of_a_rule_is_taken(alice: Tasks, rule: str) -> None:
-    kept = create(alice, recurrence=rule, due_date="2026-03-01T09:00:00")["recurrence"]
+    kept = alice.create_in_full(recurrence=rule, due_date="2026-03-01T09:00:00")["recurrence"]
     assert {*kept.split(";")} >= {part for part in rule.split(";") if not part.startswith("UNTIL")}
     assert ("UNTIL" in kept) == ("UNTIL" in rule)

@@ -18,14 +18,6 @@ def create(tasks: Tasks, **fields: Any) -> requests.Response:
     return tasks.client.request("POST", f"{tasks.path}?view=full", json={"title": "Buy milk", **fields})
 
 
-def put(tasks: Tasks, task_id: str, **fields: Any) -> requests.Response:
-    return tasks.client.request("PUT", f"{tasks.path}/{task_id}?view=full", json=fields)
-
-
-def all_of(tasks: Tasks) -> Any:
-    return tasks.client.request("GET", f"{tasks.path}?view=full").json()
-
-
 @promise("docs/full-task.md#the-full-task", "A client asks for it with `?view=full` on any request that carries tasks")
 def test_a_task_has_all_fields_in_the_full_view_only(alice: Tasks) -> None:
     task = create(alice).json()
@@ -49,9 +41,9 @@ def test_a_task_has_all_fields_in_the_full_view_only(alice: Tasks) -> None:
 )
 def test_the_basic_view_never_sets_what_it_does_not_show(alice: Tasks) -> None:
     task = alice.create(priority=5, tags="no list", due_date="never")
-    put(alice, task["id"], priority="low", due_date=FAR)
+    alice.put_in_full(task["id"], priority="low", due_date=FAR)
     alice.put(task["id"], {"title": "b", "priority": "high", "due_date": None})
-    (full,) = all_of(alice)
+    (full,) = alice.all_in_full()
     assert (full["title"], full["priority"], full["due_date"], full["tags"]) == ("b", "low", FAR, [])
 
 
@@ -87,11 +79,11 @@ def test_what_is_sent_is_kept_in_one_form(alice: Tasks, sent: dict[str, Any], ke
 def test_what_a_rule_needs_is_not_taken_from_it(alice: Tasks) -> None:
     task = create(alice, recurrence="daily", due_date=f"{FAR}T09:00", time_zone="Europe/Berlin").json()
     for body in ({"due_date": None}, {"due_date": None, "time_zone": None}, {"due_date": FAR}):
-        answer = put(alice, task["id"], **body)
+        answer = alice.put_in_full(task["id"], **body)
         assert answer.status_code == 422
         assert answer.json()["detail"][0]["type"] == "value_error.conflict"
-    assert all_of(alice) == [task]
-    assert put(alice, task["id"], due_date=None, time_zone=None, recurrence=None).status_code == 200
+    assert alice.all_in_full() == [task]
+    assert alice.put_in_full(task["id"], due_date=None, time_zone=None, recurrence=None).status_code == 200
 
 
 @promise(
@@ -101,12 +93,12 @@ def test_what_a_rule_needs_is_not_taken_from_it(alice: Tasks) -> None:
 def test_when_it_was_completed_is_kept_until_it_is_reopened(alice: Tasks) -> None:
     task_id = alice.create()["id"]
     alice.complete(task_id)
-    (first,) = all_of(alice)
+    (first,) = alice.all_in_full()
     assert first["completed_at"] == first["updated_at"]
     alice.put(task_id, {"completed": True})
-    assert all_of(alice)[0]["completed_at"] == first["completed_at"]
+    assert alice.all_in_full()[0]["completed_at"] == first["completed_at"]
     alice.complete(task_id)
-    assert all_of(alice)[0]["completed_at"] is None
+    assert alice.all_in_full()[0]["completed_at"] is None
 
 
 @promise(
@@ -128,7 +120,7 @@ def test_a_completed_task_has_one_successor(alice: Tasks, fields: dict[str, Any]
     task = create(alice, **{"due_date": FAR, "priority": "low", "tags": ["a"], **fields}).json()
     for _ in range(3):  # completed, reopened, completed again
         assert alice.complete(task["id"]).status_code == 200
-    done, *others = all_of(alice)
+    done, *others = alice.all_in_full()
     assert done["completed"] is True
     assert [each["due_date"] for each in others] == ([expected] if expected else [])
     for each in others:

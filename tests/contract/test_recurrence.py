@@ -25,7 +25,7 @@ COMPLETIONS: dict[str, Complete] = {
     "set": lambda tasks, task_id: tasks.complete(task_id, json={"completed": True}),
     "put": lambda tasks, task_id: tasks.put(task_id, {"completed": True}),
     "patch": lambda tasks, task_id: tasks.patch(task_id, {"completed": True}),
-    "put in the full view": lambda tasks, task_id: put(tasks, task_id, completed=True),
+    "put in the full view": lambda tasks, task_id: tasks.put_in_full(task_id, completed=True),
     "set with a key": lambda tasks, task_id: tasks.complete(
         task_id, json={"completed": True}, headers={"Idempotency-Key": task_id}
     ),
@@ -36,24 +36,11 @@ COMPLETIONS: dict[str, Complete] = {
 
 
 def create(tasks: Tasks, **fields: Any) -> dict[str, Any]:
-    body = {"title": "Water the plants", "due_date": FAR, "recurrence": "daily", **fields}
-    response = tasks.client.request("POST", f"{tasks.path}?view=full", json=body)
-    assert response.status_code == 201, response.text
-    task: dict[str, Any] = response.json()
-    return task
-
-
-def put(tasks: Tasks, task_id: str, **fields: Any) -> requests.Response:
-    return tasks.client.request("PUT", f"{tasks.path}/{task_id}?view=full", json=fields)
-
-
-def all_of(tasks: Tasks) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = tasks.client.get(f"{tasks.path}?view=full").json()
-    return found
+    return tasks.create_in_full(**{"title": "Water the plants", "due_date": FAR, "recurrence": "daily", **fields})
 
 
 def due_dates(tasks: Tasks) -> list[str | None]:
-    return [task["due_date"] for task in all_of(tasks)]
+    return [task["due_date"] for task in tasks.all_in_full()]
 
 
 @promise("docs/full-task.md#recurrence", "Completing a task with a rule creates the next one in the same transaction")
@@ -65,7 +52,7 @@ def test_whatever_completes_a_task_makes_one_successor(alice: Tasks, how: str) -
     assert first.status_code == 200, first.text
     if how not in ("flip", "flip with {}"):
         assert COMPLETIONS[how](alice, task["id"]).status_code == 200
-    done, successor = all_of(alice)
+    done, successor = alice.all_in_full()
     assert (done["id"], done["completed"], done["due_date"]) == (task["id"], True, task["due_date"])
     assert done["version"] <= alice_version(alice)
     own = {name: successor[name] for name in ("id", "created_at", "updated_at", "version")}
@@ -83,7 +70,7 @@ def test_completion_and_successor_are_one_change(alice: Tasks) -> None:
     task = create(alice)
     tag = alice.list_tasks().headers["ETag"].removeprefix("W/").strip('"')
     alice.complete(task["id"])
-    done, successor = all_of(alice)
+    done, successor = alice.all_in_full()
     assert done["version"] == successor["version"] == 2
     changes = alice.client.get(f"{alice.path.removesuffix('/tasks')}/changes?since={tag}&limit=1&view=full").json()
     assert ({each["id"] for each in changes["tasks"]}, changes["has_more"]) == ({done["id"], successor["id"]}, False)
@@ -96,13 +83,13 @@ def test_each_occurrence_has_one_successor(alice: Tasks) -> None:
         alice.complete(task_id, json={"completed": completed})
     assert due_dates(alice) == [FAR, NEXT]
     # With another due date it is another occurrence.
-    assert put(alice, task_id, due_date="2999-05-01", completed=True).status_code == 200
+    assert alice.put_in_full(task_id, due_date="2999-05-01", completed=True).status_code == 200
     assert due_dates(alice) == ["2999-05-01", NEXT, "2999-05-02"]
     # Of the first one, there is a successor already.
-    put(alice, task_id, due_date=FAR, completed=False)
+    alice.put_in_full(task_id, due_date=FAR, completed=False)
     assert alice.complete(task_id).status_code == 200
     assert due_dates(alice) == [FAR, NEXT, "2999-05-02"]
-    successor = all_of(alice)[1]
+    successor = alice.all_in_full()[1]
     alice.complete(successor["id"])
     assert due_dates(alice)[-1] == "2999-02-02"
 
@@ -113,14 +100,14 @@ def test_an_occurrence_after_which_there_was_none_may_get_a_successor(alice: Tas
     alice.complete(task_id)
     alice.complete(task_id)
     assert due_dates(alice) == [FAR]
-    put(alice, task_id, recurrence="FREQ=DAILY;UNTIL=29990201", completed=True)
+    alice.put_in_full(task_id, recurrence="FREQ=DAILY;UNTIL=29990201", completed=True)
     assert due_dates(alice) == [FAR, NEXT]
 
 
 @promise("docs/full-task.md#the-full-task", "A change is checked against the task as it would be after it.")
 def test_what_was_read_can_be_sent_back(alice: Tasks) -> None:
     task = create(alice, due_date=f"{FAR}T09:00:00", time_zone="Europe/Berlin", tags=["a"], recurrence="weekdays")
-    again = put(alice, task["id"], **task).json()
+    again = alice.put_in_full(task["id"], **task).json()
     assert again == {**task, "updated_at": again["updated_at"], "version": 2}
 
 
@@ -128,7 +115,7 @@ def test_what_was_read_can_be_sent_back(alice: Tasks) -> None:
 def test_a_deleted_successor_does_not_come_back(alice: Tasks) -> None:
     task_id = create(alice)["id"]
     alice.complete(task_id)
-    alice.delete(all_of(alice)[1]["id"])
+    alice.delete(alice.all_in_full()[1]["id"])
     alice.complete(task_id)
     alice.complete(task_id)
     assert due_dates(alice) == [FAR]
@@ -139,9 +126,9 @@ def test_a_refused_completion_makes_nothing(alice: Tasks) -> None:
     task = create(alice)
     assert alice.complete(task["id"], headers={"If-Match": '"99"'}).status_code == 412
     assert alice.complete(task["id"], json={"complete": True}).status_code == 422
-    assert put(alice, task["id"], completed=True, due_date=None).status_code == 422
+    assert alice.put_in_full(task["id"], completed=True, due_date=None).status_code == 422
     assert alice.client.of("somebody-else").complete(task["id"]).status_code == 404
-    assert all_of(alice) == [task]
+    assert alice.all_in_full() == [task]
 
 
 @promise(
@@ -155,7 +142,7 @@ def test_a_client_of_the_basic_view_sees_a_successor_as_any_task(alice: Tasks) -
     successor = alice.all()[1]
     changed = alice.put(successor["id"], {"title": "b", "recurrence": None, "due_date": None, "tags": ["x"]})
     assert set(changed.json()) == FIELDS
-    found = all_of(alice)[1]
+    found = alice.all_in_full()[1]
     assert (found["title"], found["recurrence"], found["due_date"], found["tags"]) == ("b", "FREQ=DAILY", NEXT, [])
 
 
@@ -195,7 +182,7 @@ def test_today_is_that_of_the_zone(alice: Tasks) -> None:
         days = [datetime.now(ZoneInfo(zone)).date()]
         alice.complete(task["id"])
         days.append(datetime.now(ZoneInfo(zone)).date())
-        found = date.fromisoformat(all_of(alice)[-1]["due_date"][:10])
+        found = date.fromisoformat(alice.all_in_full()[-1]["due_date"][:10])
         assert found - timedelta(days=1) in days
 
 

@@ -15,15 +15,12 @@ LONG_AGO = "2020-01-01"
 
 
 def create(tasks: Tasks, **fields: Any) -> dict[str, Any]:
-    answer = tasks.send("POST", "?view=full", {"title": "Buy milk", "due_date": FAR, "recurrence": "daily", **fields})
-    assert answer.status_code == 201, answer.text
-    task: dict[str, Any] = answer.json()
-    return task
+    return tasks.create_in_full(**{"due_date": FAR, "recurrence": "daily", **fields})
 
 
 def successors(tasks: Tasks, task: dict[str, Any]) -> list[dict[str, Any]]:
     """Return all tasks but that one."""
-    return [other for other in tasks.send("GET", "?view=full").json() if other["id"] != task["id"]]
+    return [other for other in tasks.all_in_full() if other["id"] != task["id"]]
 
 
 def tomorrow() -> set[str]:

@@ -108,6 +108,24 @@ class Tasks:
         task: dict[str, Any] = response.json()
         return task
 
+    def create_in_full(self, title: str = "Buy milk", **fields: Any) -> dict[str, Any]:
+        """Create a task in the full view, and return it."""
+        response = self.send("POST", "?view=full", {"title": title, **fields})
+        assert response.status_code == 201, response.text
+        task: dict[str, Any] = response.json()
+        return task
+
+    def put_in_full(self, task_id: str, **fields: Any) -> requests.Response:
+        """Change fields of the full view."""
+        return self.send("PUT", f"/{task_id}?view=full", fields)
+
+    def all_in_full(self) -> list[dict[str, Any]]:
+        """Return all tasks in the full view."""
+        response = self.send("GET", "?view=full")
+        assert response.status_code == 200, response.text
+        tasks: list[dict[str, Any]] = response.json()
+        return tasks
+
     def all(self) -> list[dict[str, Any]]:
         """Return all tasks."""
         response = self.list_tasks()
