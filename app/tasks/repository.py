@@ -173,10 +173,11 @@ def set_completed_once(  # noqa: PLR0913, PLR0917 -- all of them are what one re
     user_id: str, task_id: str, completed: bool | None, view: str, accepted: list[int] | None, most: int, key: Key
 ) -> tuple[Task, int, bool]:
     """Do the same, unless the key was used before: then return what was answered, and True. Raises `KeyReused`."""
+    # A text that is no UUID is the id of no task, so the key was used with another request, if it was used at all.
+    if not UUID.fullmatch(task_id) and fetch_all(user_id, statements.KEY, {"owner": user_id, "key": key.text}):
+        raise KeyReused(key.text)
     parameters = {**_values_of_completion(task_id, completed, accepted, most), **_values_of_key(key, view)}
-    # A text that is no UUID is the id of no task, but it may come with a key that was used for one.
-    statement = statements.SET_COMPLETED_ONCE if UUID.fullmatch(task_id) else statements.KEY
-    row = _change(statement, user_id, parameters)
+    row = _change(statements.SET_COMPLETED_ONCE, user_id, parameters)
     return _read_answer(row[2:], key)
 
 
@@ -262,7 +263,7 @@ def _values_of_key(key: Key, view: str) -> dict[str, Any]:
 
 def _find(statement: Statement, user_id: str, parameters: Mapping[str, Any]) -> Row:
     """Run a statement about one task and return its row. A text that is no UUID is the id of no task."""
-    if UUID.fullmatch(parameters["task_id"]) or statement is statements.KEY:
+    if UUID.fullmatch(parameters["task_id"]):
         rows = _fetch_once(user_id, statement, {"owner": user_id, **parameters})
         if rows:
             return rows[0]

@@ -137,8 +137,7 @@ _KEEP = f"""
     )
 """
 
-# A key that was used before, in the rows of SET_COMPLETED_ONCE.
-KEY = _read("key", f"WITH {_SEEN} SELECT CAST(NULL AS bigint), NULL, fingerprint, answer FROM seen")
+KEY = _read("key", f"WITH {_SEEN} SELECT fingerprint FROM seen")
 # Fingerprint and answer; the fingerprint is null where the request has acted now. No row: as in ADD. A racing request
 # with the same key waits for the row of the user, and then fails (23505): all of it is undone, and no version is taken.
 ADD_ONCE = _write(
