@@ -2,9 +2,16 @@
 
 from marshmallow import Schema, fields
 
+from app.tasks.documented_list import LIMIT
+from app.tasks.filters import LIMIT_MAX
 from app.tasks.schemas import EXAMPLE, TaskSchema
+from app.web.documented_headers import LIST_TAG, describe_query
 
-TOKEN_EXAMPLE = "5f0c7d2be1a94c36-42"  # noqa: S105 -- no password.
+TOKEN_EXAMPLE = LIST_TAG.strip('"')
+SINCE = describe_query(
+    "since", "The `token` of the answer before, or the `ETag` of a list without its quotes.", {"type": "string"}
+)
+PAGE = describe_query("limit", f"At most so many tasks and deletions; {LIMIT_MAX} unless sent.", LIMIT)
 CHANGES_EXAMPLE = {
     "tasks": [EXAMPLE],
     "deleted": ["019be525-857b-774b-8b5e-5d2f8a6c3e11"],

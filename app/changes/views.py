@@ -3,8 +3,7 @@
 from flask.typing import ResponseReturnValue
 
 from app.changes import repository
-from app.changes.schemas import CHANGES_EXAMPLE, ChangesSchema
-from app.tasks.documented_list import PAGE_OF_CHANGES, SINCE
+from app.changes.schemas import CHANGES_EXAMPLE, PAGE, SINCE, ChangesSchema
 from app.tasks.filters import LIMIT_MAX
 from app.tasks.schemas import USER_ID
 from app.web.blueprint import Blueprint
@@ -22,7 +21,7 @@ blueprint = Blueprint(
 
 
 @blueprint.get("")
-@blueprint.accepts("View", others=[SINCE, PAGE_OF_CHANGES])
+@blueprint.accepts("View", others=[SINCE, PAGE])
 @blueprint.response(200, ChangesSchema(), example=CHANGES_EXAMPLE)
 @blueprint.alt_response(410, "SyncTokenExpired")
 def list_changes(user_id: str) -> ResponseReturnValue:

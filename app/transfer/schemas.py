@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 from app.changes.schemas import TOKEN_EXAMPLE
 from app.tasks.schemas import EXAMPLE, TaskSchema
 from app.transfer.formats import CSV, FORMATS, ICS, JSON
-from app.web.documented_headers import refer_to_headers
+from app.web.documented_headers import LIST_TAG, describe_query, refer_to_headers, refer_to_schema
 
 FULL_EXAMPLE = EXAMPLE | {
     "priority": "high",
@@ -51,12 +51,9 @@ OTHER_FORMATS: dict[str, Any] = {
     each.content_type.partition(";")[0]: {"schema": {"type": "string"}, "example": example}
     for each, example in ((CSV, CSV_EXAMPLE), (ICS, ICS_EXAMPLE))
 }
-FORMAT = {
-    "in": "query",
-    "name": "format",
-    "description": f"The format of the download; {JSON.name} unless sent.",
-    "schema": {"$ref": "#/components/schemas/ExportFormat"},
-}
+FORMAT = describe_query(
+    "format", f"The format of the download; {JSON.name} unless sent.", refer_to_schema("ExportFormat")
+)
 OF_AN_EXPORT = {
     **refer_to_headers(X_Total_Count="TotalCount"),
     "Content-Disposition": {
@@ -71,7 +68,7 @@ IF_MATCH = {
     "name": "If-Match",
     "description": "The current `ETag` of the user's list, or `*`.",
     "required": True,
-    "schema": {"type": "string", "examples": [f'"{TOKEN_EXAMPLE}"', "*"]},
+    "schema": {"type": "string", "examples": [LIST_TAG, "*"]},
 }
 
 

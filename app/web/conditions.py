@@ -41,7 +41,5 @@ def read_accepted_versions() -> list[int] | None:
 
     `W/` does not count: proxies that compress put it there, and our tags name a version, not bytes.
     """
-    tags = read_tags("HTTP_IF_MATCH")
-    if tags is None or tags == [ANY]:
-        return None
-    return [int(tag) for tag in tags if NUMBER.fullmatch(tag)]
+    tags = read_accepted_tags()
+    return None if tags is None else [int(tag) for tag in tags if NUMBER.fullmatch(tag)]

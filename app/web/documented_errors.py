@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.extensions import api
+from app.web.documented_headers import LIST_TAG, refer_to_schema
 from app.web.errors import (
     ACCESS_FORBIDDEN,
     DETAILS,
@@ -38,7 +39,6 @@ FAULT = {
     "additionalProperties": False,
 }
 FAULT_EXAMPLE = {"loc": ["body", "title"], "msg": MISSING.msg, "type": MISSING.type}
-ETAG_HEADER = {"description": "The current tag.", "schema": {"type": "string"}, "example": '"5f0c7d2be1a94c36-42"'}
 RETRY_AFTER_HEADER = {
     "description": "Seconds after which to try again.",
     "schema": {"type": "integer", "minimum": 0},
@@ -63,7 +63,7 @@ def document_errors() -> None:
         "`If-Match` does not have the current tag, which `ETag` has; nothing was changed.",
         {"type": "string", "const": PRECONDITION_FAILED},
         PRECONDITION_FAILED,
-        {"ETag": ETAG_HEADER},
+        {"ETag": {"description": "The current tag.", "schema": {"type": "string"}, "example": LIST_TAG}},
     )
     _document(
         "ServiceUnavailable",
@@ -76,7 +76,7 @@ def document_errors() -> None:
     _document(
         "InvalidRequest",
         "What was sent is wrong, in all the ways that `detail` lists; nothing was changed.",
-        {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}, "minItems": 1},
+        {"type": "array", "items": refer_to_schema("Fault"), "minItems": 1},
         [FAULT_EXAMPLE],
     )
 
@@ -128,6 +128,6 @@ def _document(
         "additionalProperties": False,
     }
     api.spec.components.schema(name, body)
-    content = {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": {"detail": example}}
+    content = {"schema": refer_to_schema(name), "example": {"detail": example}}
     response = {"description": description, "content": {"application/json": content}}
     api.spec.components.response(name, response | ({"headers": dict(headers)} if headers else {}))

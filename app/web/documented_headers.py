@@ -11,13 +11,21 @@ from app.web.views import WORDS
 
 TASK_TAG, LIST_TAG = '"42"', '"5f0c7d2be1a94c36-42"'
 
+
+def refer_to_schema(name: str) -> dict[str, str]:
+    """Return a reference to a type of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def describe_query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a parameter of the query."""
+    return {"in": "query", "name": name, "description": description, "schema": schema}
+
+
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "View": {
-        "in": "query",
-        "name": "view",
-        "description": "The fields of a task: the seven of the basic view, or all of them.",
-        "schema": {"$ref": "#/components/schemas/View"},
-    },
+    "View": describe_query(
+        "view", "The fields of a task: the seven of the basic view, or all of them.", refer_to_schema("View")
+    ),
     "IfMatch": {
         "in": "header",
         "name": "If-Match",

@@ -13,7 +13,7 @@ from marshmallow.fields import Field
 
 from app.extensions import api
 from app.web.documented_errors import document_authentication, document_errors
-from app.web.documented_headers import document_headers
+from app.web.documented_headers import document_headers, refer_to_schema
 from app.web.fields import Word
 from config import OPEN, TITLE, VERSION
 
@@ -72,7 +72,7 @@ class _Converter(OpenAPIConverter):
         named = {"type": "string", "enum": [*field.words]}
         if field.title not in self.spec.components.schemas:
             self.spec.components.schema(field.title, named)
-        reference = {"$ref": f"#/components/schemas/{field.title}"}
+        reference = refer_to_schema(field.title)
         about = {key: value for key, value in described.items() if key in {"description", "example"}}
         return about | ({"anyOf": [reference, {"type": "null"}]} if field.allow_none else {"allOf": [reference]})
 
