@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.harness.api import Request, create_task, delete_task, get_task, list_tasks, toggle_task, update_task
+from benchmarks.harness.api import Request, create_task, delete_task, toggle_task, update_task
 from benchmarks.harness.load import require_wrk, send_requests, write_requests
 from benchmarks.harness.processes import exit_on_signals
 from benchmarks.harness.servers import OURS, RunningServer
@@ -26,6 +26,7 @@ from benchmarks.harness.side_by_side import (
     Operation,
     Side,
     create_tasks,
+    make_operations,
     print_ratio,
     run_sides,
 )
@@ -63,14 +64,12 @@ def _compare_operations(sides: list[Side]) -> None:
         services = run_sides(stack, sides)
         keys = {service.url: create_tasks(service, USER)[0] for service in services}
         operations: dict[str, Operation] = {
-            "read one": lambda service: [get_task(keys[service.url])] * REQUESTS,
-            "list 100": lambda service: [list_tasks(USER)] * REQUESTS,
+            **make_operations(keys),
             "create": lambda service: [create_task("creator", number) for number in range(REQUESTS)],
             "update": lambda service: [
                 update_task(keys[service.url], f"Title {number}", completed=number % 2 == 0)
                 for number in range(REQUESTS)
             ],
-            "toggle": lambda service: [toggle_task(keys[service.url])] * REQUESTS,
             "delete": lambda service: [delete_task(key) for key in create_tasks(service, "deleter", REQUESTS)],
         }
         for name, operation in operations.items():

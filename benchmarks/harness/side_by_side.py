@@ -53,13 +53,17 @@ def compare(
     with ExitStack() as stack:
         services = run_sides(stack, sides)
         keys = {service.url: create_tasks(service, USER)[0] for service in services}
-        operations: dict[str, Operation] = {
-            "read one": lambda service: [get_task(keys[service.url])] * REQUESTS,
-            "list 100": lambda service: [list_tasks(USER)] * REQUESTS,
-            "toggle": lambda service: [toggle_task(keys[service.url])] * REQUESTS,
-        }
-        for name, operation in operations.items():
+        for name, operation in make_operations(keys).items():
             print_ratio(name, sides, services, operation)
+
+
+def make_operations(keys: Mapping[str, TaskKey]) -> dict[str, Operation]:
+    """Return the operations that every comparison has, on the task of each service, which its URL finds in `keys`."""
+    return {
+        "read one": lambda service: [get_task(keys[service.url])] * REQUESTS,
+        "list 100": lambda service: [list_tasks(USER)] * REQUESTS,
+        "toggle": lambda service: [toggle_task(keys[service.url])] * REQUESTS,
+    }
 
 
 def run_sides(stack: ExitStack, sides: Sequence[Side]) -> list[RunningServer]:
