@@ -116,7 +116,7 @@ def find_fault(state: State) -> str | None:
 
 
 def require_readiness() -> None:
-    """Refuse to serve from a database that is not prepared for it; one that is away for now may come back.
+    """Refuse to serve from a database that is not prepared for it; one that can't be reached may come back.
 
     Raises `StartError`.
     """

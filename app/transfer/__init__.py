@@ -1,1 +1,1 @@
-"""Taking everything along, and leaving: the export and the erasure of all that is kept of one user."""
+"""Export and erasure of everything that is kept of one user."""

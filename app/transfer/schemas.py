@@ -1,4 +1,4 @@
-"""What a client gets that takes everything along."""
+"""What a client gets that exports or erases everything of a user."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@ blueprint = Blueprint(
     "transfer",
     __name__,
     url_prefix="/api/<user_id>",
-    description="Taking everything along, and leaving.",
+    description="Export and erasure of everything that is kept of one user.",
     path_fields={"user_id": USER_ID},
     schemas=SCHEMAS,
 )
