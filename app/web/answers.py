@@ -15,8 +15,8 @@ def tagged(value: Any, tag: object, status: int = 200, headers: Mapping[str, str
     """Return a value as JSON, with its entity tag and other headers."""
     response = JSONResponse(value, status)
     response.headers["ETag"] = f'"{tag}"'
-    if headers:
-        response.headers.update(headers)
+    for name, text in (headers or {}).items():
+        response.headers[name] = text
     return response
 
 

@@ -89,4 +89,4 @@ def constant_headers(path: str, headers: Headers) -> Headers:
     """Return the headers that every answer on this path has, if it has these headers."""
     if not path.startswith("/api/"):
         return SECURITY_HEADERS
-    return TAGGED_HEADERS if any(name == "ETag" for name, _ in headers) else API_HEADERS
+    return TAGGED_HEADERS if "ETag" in dict(headers) else API_HEADERS

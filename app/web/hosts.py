@@ -1,6 +1,8 @@
 """Whom a request names and by which way it came: `Host` (RFC 9112, section 3.2), the path, and signs of a proxy."""
 
 import re
+from functools import partial
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
@@ -26,48 +28,52 @@ def init_app(app: Flask) -> None:
 
     Where a public open service is meant, it refuses other names only if `ALLOWED_HOSTS` names its own.
     """
-    app.before_request(_require_one_host)
-    app.before_request(_require_one_slash)
-    if app.config["AUTH_MODE"] != OPEN:
-        return
-    is_public, hosts = app.config["ALLOW_PUBLIC_OPEN"], app.config["ALLOWED_HOSTS"]
-    if not is_public:
-        app.before_request(_require_no_proxy)
-    if hosts or not is_public:
-        allowed = frozenset(name.lower() for name in (app.config["HOST"], *hosts))
-        app.before_request(lambda: _require_allowed_name(allowed))
+    checks = [_require_one_host, _require_one_slash]
+    if app.config["AUTH_MODE"] == OPEN:
+        is_public, hosts = app.config["ALLOW_PUBLIC_OPEN"], app.config["ALLOWED_HOSTS"]
+        if not is_public:
+            checks.append(_require_no_proxy)
+        if hosts or not is_public:
+            allowed = frozenset(name.lower() for name in (app.config["HOST"], *hosts))
+            checks.append(partial(_require_allowed_name, allowed))
+
+    @app.before_request
+    def require_all() -> None:
+        environ = request.environ  # Each use of `request` takes as long as a check.
+        for check in checks:
+            check(environ)
 
 
-def is_forwarded() -> bool:
-    """Tell whether the current request came through a proxy."""
-    return not FORWARDING.isdisjoint(request.environ)
+def is_forwarded(environ: WSGIEnvironment) -> bool:
+    """Tell whether a request came through a proxy."""
+    return not FORWARDING.isdisjoint(environ)
 
 
-def _require_one_host() -> None:
+def _require_one_host(environ: WSGIEnvironment) -> None:
     """Raise `BadRequest` (400) where the request has no host, or several."""
-    host = request.environ.get("HTTP_HOST", "")
-    if "," in host or (not host and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
+    host = environ.get("HTTP_HOST", "")
+    if "," in host or (not host and environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
         raise BadRequest()
 
 
-def _require_one_slash() -> None:
+def _require_one_slash(environ: WSGIEnvironment) -> None:
     """Raise `NotFound` where the path begins with `//`, which Werkzeug takes for `/`, and a proxy does not."""
-    if request.environ["PATH_INFO"].startswith("//"):
+    if environ["PATH_INFO"].startswith("//"):
         raise NotFound()
 
 
-def _require_no_proxy() -> None:
+def _require_no_proxy(environ: WSGIEnvironment) -> None:
     """Raise `Forbidden` (403) where the request came through a proxy, which would publish the service."""
-    if is_forwarded() and not _is_about_health():
+    if is_forwarded(environ) and not _is_about_health():
         raise Forbidden("An open service does not answer through a proxy")
 
 
-def _require_allowed_name(allowed: frozenset[str]) -> None:
+def _require_allowed_name(allowed: frozenset[str], environ: WSGIEnvironment) -> None:
     """Raise `BadRequest` (400) where `Host` is neither one of these names nor one of this machine.
 
     A page of any site can let its own name lead to this machine (DNS rebinding).
     """
-    match = NAME.fullmatch(request.environ.get("HTTP_HOST") or "localhost")
+    match = NAME.fullmatch(environ.get("HTTP_HOST") or "localhost")
     name = (match["address"] or match["name"]).lower() if match else ""
     if name not in allowed and not is_this_machine(name) and not _is_about_health():
         raise BadRequest()

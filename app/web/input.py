@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import IO, Any
 
 from flask import Request, current_app, g, request
@@ -12,6 +13,7 @@ from app.exceptions import Fault, InvalidRequest
 from app.web.fields import FORBIDDEN_CHARACTER, NOT_JSON, RequestSchema, String
 
 METHODS_WITH_MORE = ("GET", "HEAD", "POST", "PUT", "PATCH")  # than a path: a query, or a body
+VALUES_KEPT = 1000
 CHUNK = 64 * 1024  # bytes
 DISCARDED_AT_MOST = 16 * 1024 * 1024  # bytes
 REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
@@ -45,10 +47,16 @@ def _find_path_faults(path: Mapping[str, str], name: str, field: String) -> list
     if REPLACEMENT_CHARACTER in value and not _is_utf8(request.environ["PATH_INFO"]):
         return faults("path", {name: [FORBIDDEN_CHARACTER]})
     try:
-        field.deserialize(value)
+        _require_valid(field, value)
     except ValidationError as error:
         return faults("path", {name: error.messages})
     return []
+
+
+@lru_cache(maxsize=VALUES_KEPT)
+def _require_valid(field: String, value: str) -> None:
+    """Raise `ValidationError`, unless the value is valid. Valid ones are kept: most requests are of known users."""
+    field.deserialize(value)
 
 
 def _is_utf8(wsgi_string: str) -> bool:

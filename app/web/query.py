@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from flask import g, request
+from werkzeug.datastructures import ImmutableMultiDict
 
 from app.exceptions import Fault, InvalidRequest
 from app.web.fields import FORBIDDEN_CHARACTER, NOT_AN_INTEGER, TOO_LARGE, TOO_SMALL, Message, not_a_member
 
 INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 OFFSET_MAX = 2**62  # A larger one would not fit into PostgreSQL's bigint, and no list is as long.
+
+NOTHING: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 
 Value = TypeVar("Value")
 
@@ -22,14 +25,18 @@ class Query:
     """
 
     def __init__(self) -> None:
-        self._sent = request.args
-        self.faults: list[Fault] = [*g.get("path_faults", [])]
+        self._sent = request.args if request.query_string else NOTHING
+        self.faults: list[Fault] = [*g.get("path_faults", ())]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no parameter was sent."""
+        return self._sent is NOTHING
 
     def find(self, *names: str) -> tuple[str, str] | None:
         """Return name and value of the first of these parameters that was sent, or None."""
         for name in names:
-            values = [value for value in self._sent.getlist(name) if value]
-            if values:
+            if name in self._sent and (values := [value for value in self._sent.getlist(name) if value]):
                 return (name, values[-1]) if self._is_storable(name, values[-1:]) else None
         return None
 

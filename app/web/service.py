@@ -1,6 +1,6 @@
 """The service itself: its name and links, its health, its metrics."""
 
-from flask import Response, current_app, url_for
+from flask import Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
@@ -91,6 +91,6 @@ def ready() -> ResponseReturnValue:
 @blueprint.get("/metrics", documented=False)
 def metrics() -> ResponseReturnValue:
     """Return the metrics of all workers, for Prometheus, which asks the service itself and not through a proxy."""
-    if is_forwarded() and not current_app.config["METRICS_THROUGH_PROXY"]:
+    if is_forwarded(request.environ) and not current_app.config["METRICS_THROUGH_PROXY"]:
         raise NotFound()
     return Response(render_metrics(), content_type=CONTENT_TYPE_PLAIN_0_0_4)

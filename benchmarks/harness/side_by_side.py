@@ -17,8 +17,8 @@ from benchmarks.harness.processes import exit_on_signals
 from benchmarks.harness.servers import OURS, RunningServer, Server, run_server
 
 USER = "alice"
-ROUNDS = 20
-REQUESTS = 300  # to each service in a round
+ROUNDS = 100
+REQUESTS = 60  # to each service in a round
 ONE_THREAD = {"WEB_CONCURRENCY": "1", "THREADS": "1"}
 
 Operation = Callable[[RunningServer], list[Request]]  # makes the requests of one round, outside of the time that counts
