@@ -7,7 +7,8 @@ from typing import Any
 from app.changes import statements
 from app.database.session import fetch_all
 from app.exceptions import SyncTokenExpired
-from app.tasks.repository import EMPTY_TAG, count_old_tasks, make_tag, make_task
+from app.tasks.repository import EMPTY_TAG, count_old_tasks, make_tag
+from app.tasks.rows import make_tasks
 
 NUMBER = "0|[1-9][0-9]*"
 TOKEN = re.compile(
@@ -74,7 +75,7 @@ def list_changes(user_id: str, token: Token, limit: int, view: str) -> Changes:
         raise SyncTokenExpired()
     if version is not None and version < max(token.reached, token.newest):
         return Changes([], [], token.text, token.is_inside)
-    tasks = [make_task(row[2:], view) for row in changes if not row[1]]
+    tasks = make_tasks(user_id, [row[2:] for row in changes if not row[1]], view)
     deleted = [row[2] for row in changes if row[1]]
     if epoch is None:
         return Changes(tasks, [], make_tag(None, None, has_tasks=bool(tasks)), False)

@@ -3,13 +3,8 @@
 from sqlalchemy import text
 
 from app.database.statement import Statement
-from app.tasks.columns import READ
-from config import BASIC, FULL, VIEWS
-
-_NULLS = {
-    BASIC: "",
-    FULL: ", NULL, NULL, NULL, NULL, NULL, NULL, NULL",
-}  # in the place of what a deleted task has no more
+from app.tasks.columns import FIELDS, READ
+from config import VIEWS
 
 
 def _changes(view: str) -> Statement:
@@ -20,7 +15,6 @@ def _changes(view: str) -> Statement:
     pages began; null: from now on. A page ends between two versions, never within one (WITH TIES). Where the user's
     version is not beyond `reached`, the condition on `u` is false for all rows, and no task is read.
     """
-    columns = READ[view]
     return Statement(
         f"changes_{view}",
         text(f"""
@@ -28,11 +22,11 @@ def _changes(view: str) -> Statement:
         FROM (VALUES (1)) AS one
         LEFT JOIN users AS u ON u.user_id = :owner
         LEFT JOIN LATERAL (
-            SELECT tasks.version AS number, false AS is_deleted, {columns}
+            SELECT tasks.version AS number, false AS is_deleted, {READ[view]}
             FROM tasks
             WHERE user_id = :owner AND version > :reached AND coalesce(u.version, 0) > :reached
             UNION ALL
-            SELECT version, true, id::text, NULL, NULL, NULL, NULL, NULL, NULL, version{_NULLS[view]}
+            SELECT version, true, id::text{", NULL" * (len(FIELDS[view]) - 1)}
             FROM deleted_tasks
             WHERE user_id = :owner AND version > :reached AND u.version > :reached
             AND version > coalesce(CAST(:began AS bigint), u.version)

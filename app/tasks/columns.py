@@ -7,31 +7,35 @@ from config import BASIC, FULL
 
 # The fields of the full view that a client may send.
 SENT_FIELDS = ("priority", "due_date", "time_zone", "tags", "recurrence", "recurrence_from")
+_BASIC_FIELDS = ("id", "title", "description", "completed", "created_at", "updated_at")
+# The columns of a row of READ, in their order. The id of the user, who has asked, is not read again for each task.
+FIELDS = {BASIC: _BASIC_FIELDS, FULL: (*_BASIC_FIELDS, *SENT_FIELDS, "completed_at", "version")}
 
-# The server writes ids and times as the strings of JSON, which is cheaper than making objects of them first. Times
-# come in UTC whatever the session's time zone, and always with six digits.
-_JSON_TIME = r"""'YYYY-MM-DD"T"HH24\:MI\:SS.US"Z"'"""
-_READ_BASIC = f"""
-    id::text AS id, user_id, title, description, completed,
-    to_char(timezone('UTC', created_at), {_JSON_TIME}) AS created_at,
-    to_char(timezone('UTC', updated_at), {_JSON_TIME}) AS updated_at,
-    version"""
+
+def _as_json(time: str) -> str:
+    """Have the server write a time as the string of JSON, which is cheaper than making an object of it first.
+
+    Times come in UTC whatever the session's time zone, and always with six digits. An interval of 0 means UTC, too, and
+    needs no search for the name of a zone.
+    """
+    return rf"""to_char(timezone(interval '0', {time}), 'YYYY-MM-DD"T"HH24\:MI\:SS.US"Z"') AS {time}"""
+
+
+_READ_BASIC = f"id::text AS id, title, description, completed, {_as_json('created_at')}, {_as_json('updated_at')}"
 READ = {
     BASIC: _READ_BASIC,
-    FULL: f"""{_READ_BASIC},
-    priority, due_date, time_zone, tags, recurrence, recurrence_from,
-    to_char(timezone('UTC', completed_at), {_JSON_TIME}) AS completed_at""",
+    FULL: f"{_READ_BASIC}, {', '.join(SENT_FIELDS)}, {_as_json('completed_at')}, version",
 }
-# The same of a task that is changed, but with times for Python to write: Citus allows no `to_char` in RETURNING.
+# The same of a task that is changed, always with its version at the end, and with times for Python to write: Citus
+# allows no `to_char` in RETURNING.
 _CHANGED_BASIC = """
-    tasks.id::text AS id, tasks.user_id, tasks.title, tasks.description, tasks.completed,
-    timezone('UTC', tasks.created_at) AS created_at, timezone('UTC', tasks.updated_at) AS updated_at,
-    tasks.version"""
+    tasks.id::text AS id, tasks.title, tasks.description, tasks.completed,
+    timezone('UTC', tasks.created_at) AS created_at, timezone('UTC', tasks.updated_at) AS updated_at"""
 CHANGED = {
-    BASIC: _CHANGED_BASIC,
+    BASIC: f"{_CHANGED_BASIC}, tasks.version",
     FULL: f"""{_CHANGED_BASIC},
-    tasks.priority, tasks.due_date, tasks.time_zone, tasks.tags, tasks.recurrence, tasks.recurrence_from,
-    timezone('UTC', tasks.completed_at) AS completed_at""",
+    {", ".join(f"tasks.{name}" for name in SENT_FIELDS)}, timezone('UTC', tasks.completed_at) AS completed_at,
+    tasks.version""",
 }
 
 # The moment that a due date means: a date is its midnight in UTC, a time on the wall is in its zone, or UTC.

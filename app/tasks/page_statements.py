@@ -9,8 +9,10 @@ from sqlalchemy import text
 from app.database.statement import Statement
 from app.tasks.columns import DUE, READ, SORT_KEYS, TEXT_KEYS
 from app.tasks.criteria import ASCENDING, BY_CREATION, DESCENDING
-from app.tasks.statements import KNOWN
 from config import VIEWS
+
+# Whether the tag of the user's list, of the row `u`, is among those that the client has seen.
+_KNOWN = "coalesce(u.epoch || '-' || u.version = ANY (CAST(:seen AS text[])), false)"
 
 # A parameter that is null filters nothing. `position` knows no wildcards, so nothing in a word needs to be escaped.
 _FILTER = f"""
@@ -64,7 +66,7 @@ def _page(view: str, sort: str, order: str) -> Statement:
             task.*
         FROM (VALUES (1)) AS one
         LEFT JOIN users AS u ON u.user_id = :owner
-        CROSS JOIN LATERAL (SELECT {KNOWN} AS knows) AS client
+        CROSS JOIN LATERAL (SELECT {_KNOWN} AS knows) AS client
         LEFT JOIN LATERAL (
             SELECT {key}::text AS position, {READ[view]}
             FROM tasks

@@ -6,6 +6,7 @@ where `accepted` does not have the version of the task (None accepts any), and c
 `app.database.session.fetch_all` does.
 """
 
+import random
 import re
 import secrets
 from collections.abc import Mapping
@@ -20,9 +21,10 @@ from app.database.session import fetch_all
 from app.database.statement import Statement
 from app.exceptions import FieldsConflict, KeyReused, PreconditionFailed, TaskLimitReached, TaskNotFound
 from app.tasks import statements
-from app.tasks.columns import SENT_FIELDS, TEXT_KEYS
+from app.tasks.columns import FIELDS, SENT_FIELDS, TEXT_KEYS
 from app.tasks.criteria import Criteria
 from app.tasks.page_statements import PAGES
+from app.tasks.rows import Row, Task, make_tasks, read_changed_task, read_task
 from config import BASIC, FULL
 
 UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -30,12 +32,9 @@ EMPTY_TAG = "0-0"  # of a user who has never had a task
 # Of tasks that are older than the row of their user, on a standby, which can't make it. No version has this epoch, so
 # the tag is never matched, and as a token it has expired.
 UNCOUNTED_TAG = "uncounted-0"
-BASIC_FIELDS = ("id", "user_id", "title", "description", "completed", "created_at", "updated_at")
-FULL_FIELDS = (*SENT_FIELDS, "completed_at")
+SENT_PARAMETERS = {name: f"new_{name}" for name in SENT_FIELDS}
 COUNTED_FROM_DUE = "due"
-
-Task = dict[str, Any]
-Row = tuple[Any, ...]
+DELETIONS_PER_REMOVAL = 16  # fewer than the tombstones that are removed at once, so that they do not pile up
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,12 @@ class Page:
 def list_tasks(user_id: str, view: str, seen: list[str] | None) -> tuple[str, list[Task] | None]:
     """Return the tag of the list and all tasks of the user, oldest first; None for them where the tag was seen."""
     rows = fetch_all(user_id, statements.LIST[view], {"owner": user_id, "seen": seen})
-    epoch, version, task_id, *_ = rows[0]
-    if epoch is None and task_id is not None and count_old_tasks(user_id):
+    tag = rows.pop(0)[0]
+    if tag is None and rows and count_old_tasks(user_id):
         return list_tasks(user_id, view, None)
-    tag = make_tag(epoch, version, has_tasks=task_id is not None)
-    if task_id is None:
-        return tag, None if seen is not None and tag in seen else []
-    return tag, [make_task(row[2:], view) for row in rows]
+    tag = tag or make_tag(None, None, has_tasks=bool(rows))
+    is_known = seen is not None and tag in seen and not rows
+    return tag, None if is_known else make_tasks(user_id, rows, view)
 
 
 def list_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Page:
@@ -93,7 +91,7 @@ def list_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Page:
         position = [last_key if last_key is None or criteria.sort in TEXT_KEYS else int(last_key), last_id]
     tag = make_tag(epoch, version, has_tasks=bool(total))
     is_known = is_known or (tag == EMPTY_TAG and tag in (seen or ()))
-    tasks = None if is_known else [make_task(row[1:], criteria.view) for row in shown]
+    tasks = None if is_known else make_tasks(user_id, [row[1:] for row in shown], criteria.view)
     return Page(tag, tasks, total, position)
 
 
@@ -106,15 +104,18 @@ def get_list_tag(user_id: str) -> str:
 def get(user_id: str, task_id: str, view: str) -> tuple[Task, int]:
     """Return one task."""
     row = _find(statements.GET[view], user_id, {"task_id": task_id})
-    return make_task(row, view), row[7]
+    return read_task(user_id, row, view)
 
 
 def add(user_id: str, values: Mapping[str, Any], view: str, most: int) -> tuple[Task, int]:
     """Create a task. Raises `TaskLimitReached` where the user has `most` tasks; 0 is no limit."""
-    rows = fetch_all(user_id, statements.ADD[view], _values_of_new_task(user_id, values, most))
+    parameters = _values_of_new_task(user_id, values, most)
+    rows = fetch_all(user_id, statements.ADD[view], parameters)
+    if not rows:
+        rows = fetch_all(user_id, statements.ADD_FIRST[view], {**parameters, "epoch": make_epoch()})
     if not rows:
         raise TaskLimitReached(most)
-    return make_changed_task(rows[0], view), rows[0][7]
+    return read_changed_task(user_id, rows[0], view)
 
 
 def add_once(user_id: str, values: Mapping[str, Any], view: str, most: int, key: Key) -> tuple[Task, int, bool]:
@@ -122,11 +123,15 @@ def add_once(user_id: str, values: Mapping[str, Any], view: str, most: int, key:
 
     Raises `TaskLimitReached`, or `KeyReused` where the key was used with another request.
     """
-    parameters = {**_values_of_new_task(user_id, values, most), **_values_of_key(key, view)}
+    parameters = {
+        **_values_of_new_task(user_id, values, most),
+        **_values_of_key(key, view),
+        "epoch": make_epoch(),
+    }
     rows = _fetch_once(user_id, statements.ADD_ONCE, parameters)
     if not rows:
         raise TaskLimitReached(most)
-    return _read_answer(rows[0], key)
+    return _read_answer(user_id, rows[0], key)
 
 
 def update(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
@@ -149,11 +154,11 @@ def update(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
         **_values_of_completion(task_id, changes.get("completed"), accepted, most),
     }
     if view == FULL:
-        for name in SENT_FIELDS:
+        for name, parameter in SENT_PARAMETERS.items():
             parameters[f"has_{name}"] = name in changes
-            parameters[f"new_{name}"] = changes.get(name)
+            parameters[parameter] = changes.get(name)
     row = _change(statements.UPDATE[view], user_id, parameters, statements.UPDATE_RECURRING.get(view))
-    return make_changed_task(row[2:], view), row[9]
+    return read_changed_task(user_id, row[2:], view)
 
 
 def set_completed(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
@@ -166,7 +171,7 @@ def set_completed(  # noqa: PLR0913, PLR0917 -- all of them are what one request
     """
     parameters = _values_of_completion(task_id, completed, accepted, most)
     row = _change(statements.SET_COMPLETED[view], user_id, parameters, statements.SET_COMPLETED_RECURRING[view])
-    return make_changed_task(row[2:], view), row[9]
+    return read_changed_task(user_id, row[2:], view)
 
 
 def set_completed_once(  # noqa: PLR0913, PLR0917 -- all of them are what one request says.
@@ -178,12 +183,14 @@ def set_completed_once(  # noqa: PLR0913, PLR0917 -- all of them are what one re
         raise KeyReused(key.text)
     parameters = {**_values_of_completion(task_id, completed, accepted, most), **_values_of_key(key, view)}
     row = _change(statements.SET_COMPLETED_ONCE, user_id, parameters)
-    return _read_answer(row[2:], key)
+    return _read_answer(user_id, row[2:], key)
 
 
 def delete(user_id: str, task_id: str, accepted: list[int] | None) -> None:
-    """Remove a task for good."""
-    _change(statements.DELETE, user_id, {"task_id": task_id, "accepted": accepted, "most": 0})
+    """Remove a task for good. One in some deletions also removes what is left of deletions long ago."""
+    forgets = random.randrange(DELETIONS_PER_REMOVAL) == 0  # noqa: S311 -- nothing secret
+    statement = statements.DELETE_AND_FORGET if forgets else statements.DELETE
+    _change(statement, user_id, {"task_id": task_id, "accepted": accepted, "most": 0})
 
 
 def count_old_tasks(user_id: str) -> bool:
@@ -210,42 +217,14 @@ def make_tag(epoch: str | None, version: int | None, *, has_tasks: bool = False)
     return f"{epoch}-{version}"
 
 
-def make_task(row: Row, view: str) -> Task:
-    """Give the columns of a row their names. `dict(zip(...))` would take twice as long."""
-    task_id, user_id, title, description, completed, created_at, updated_at = row[:7]
-    task = {
-        "id": task_id,
-        "user_id": user_id,
-        "title": title,
-        "description": description,
-        "completed": completed,
-        "created_at": created_at,
-        "updated_at": updated_at,
-    }
-    if view == FULL:
-        task.update(zip(FULL_FIELDS, row[8:15], strict=True))
-        task["version"] = row[7]
-    return task
-
-
-def make_changed_task(row: Row, view: str) -> Task:
-    """Return the task of a changed row, whose times are not text yet."""
-    task = make_task(row, view)
-    for name in ("created_at", "updated_at", "completed_at"):
-        if task.get(name) is not None:
-            task[name] = f"{task[name].isoformat(timespec='microseconds')}Z"
-    return task
-
-
 def _values_of_new_task(user_id: str, values: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {
         "owner": user_id,
-        "epoch": make_epoch(),
         "most": most,
         "new_title": values["title"],
         "new_description": values.get("description"),
         "new_completed": values.get("completed", False),
-        **{f"new_{name}": values.get(name) for name in SENT_FIELDS},
+        **{parameter: values.get(name) for name, parameter in SENT_PARAMETERS.items()},
         "new_tags": values.get("tags", []),
         "new_recurrence_from": values.get("recurrence_from", COUNTED_FROM_DUE),
     }
@@ -318,7 +297,7 @@ def _fetch_once(user_id: str, statement: Statement, parameters: Mapping[str, Any
     return rows
 
 
-def _read_answer(row: Row, key: Key) -> tuple[Task, int, bool]:
+def _read_answer(user_id: str, row: Row, key: Key) -> tuple[Task, int, bool]:
     """Return task and version of an answer that was kept, and whether it was kept before this request.
 
     Raises `KeyReused` where it was the answer to another request.
@@ -330,5 +309,6 @@ def _read_answer(row: Row, key: Key) -> tuple[Task, int, bool]:
     for name in ("created_at", "updated_at", "completed_at"):
         if kept[name] is not None:
             kept[name] = datetime.fromisoformat(kept[name])
-    task = make_changed_task(tuple(kept[name] for name in (*BASIC_FIELDS, "version", *FULL_FIELDS)), kept["view"])
-    return task, kept["version"], fingerprint is not None
+    view = kept["view"]
+    row = (*(kept[name] for name in FIELDS[view]), kept["version"])
+    return *read_changed_task(user_id, row, view), fingerprint is not None

@@ -8,7 +8,7 @@ commits and have no gaps. A statement that finds nothing to change takes no vers
 from sqlalchemy import text
 
 from app.database.statement import Statement
-from app.tasks.columns import CHANGED, READ, SENT_FIELDS
+from app.tasks.columns import CHANGED, FIELDS, READ, SENT_FIELDS
 from config import BASIC, FULL, VIEWS
 
 TOMBSTONES_KEPT = "30 days"
@@ -24,9 +24,6 @@ REMOVED_AT_ONCE = 20
 NOW = "statement_timestamp()"
 LATER = f"greatest({NOW}, timezone('UTC', timezone('UTC', tasks.updated_at) + interval '1 microsecond'))"
 
-# Whether the tag of the newest change of a user, `u`, is among those that the client has seen.
-KNOWN = "coalesce(u.epoch || '-' || u.version = ANY (CAST(:seen AS text[])), false)"
-
 
 def _read(name: str, sql: str) -> Statement:
     return Statement(name, text(sql), only_reads=True)
@@ -36,31 +33,42 @@ def _write(name: str, sql: str) -> Statement:
     return Statement(name, text(sql), only_reads=False)
 
 
+# The version comes last; in the full view it is a field, too.
 GET = {
-    view: _read(f"get_{view}", f"SELECT {READ[view]} FROM tasks WHERE user_id = :owner AND id = CAST(:task_id AS uuid)")
+    view: _read(
+        f"get_{view}",
+        f"SELECT {READ[view]}{', version' if view == BASIC else ''} FROM tasks"
+        " WHERE user_id = :owner AND id = CAST(:task_id AS uuid)",
+    )
     for view in VIEWS
 }
 
-# Each row has epoch and version of the user, then a task. One row without a task: the client knows the list, or there
-# are no tasks. Where the client knows it, the condition on `u` is false for all rows, and no task is read.
+# The first row has the tag of the list, or null, and no task; PostgreSQL runs the parts of UNION ALL in their order.
+# Where the client knows the tag, the condition on `head` is false for all rows, and no task is read.
 LIST = {
     view: _read(
         f"list_{view}",
         f"""
-        SELECT u.epoch, u.version, task.*
-        FROM (VALUES (1)) AS one
-        LEFT JOIN users AS u ON u.user_id = :owner
-        LEFT JOIN LATERAL (
-            SELECT {READ[view]} FROM tasks WHERE user_id = :owner AND NOT {KNOWN} ORDER BY tasks.id
-        ) AS task ON true
+        WITH head AS (SELECT epoch || '-' || version AS tag FROM users WHERE user_id = :owner)
+        SELECT tag{", NULL" * (len(FIELDS[view]) - 1)} FROM (VALUES (1)) AS one LEFT JOIN head ON true
+        UNION ALL (
+            SELECT {READ[view]} FROM tasks
+            WHERE user_id = :owner AND NOT coalesce((SELECT tag FROM head) = ANY (CAST(:seen AS text[])), false)
+            ORDER BY tasks.id
+        )
         """,
     )
     for view in VIEWS
 }
 HEAD = _read("head", "SELECT epoch, version FROM users WHERE user_id = :owner")
 
-# A user's first change makes the row of the user, and counts the tasks that are older than that row.
 _COUNT_UP = """
+    UPDATE users SET version = version + 1, tasks = tasks + 1
+    WHERE user_id = :owner AND (CAST(:most AS integer) = 0 OR tasks < :most)
+    RETURNING version
+"""
+# The same for a user who may have no row yet. The first change makes it, and counts the tasks that are older than it.
+_START_OR_COUNT_UP = """
     INSERT INTO users AS u (user_id, epoch, version, tasks)
     SELECT :owner, CAST(:epoch AS text), 1, first.tasks
     FROM (
@@ -107,9 +115,11 @@ def _insert(view: str) -> str:
     """
 
 
-# No row: the user has as many tasks as are allowed.
-ADD = {
-    view: _write(f"add_{view}", f"WITH head AS ({_COUNT_UP.format(condition='true')}) {_insert(view)}")
+# No row: the user has no row yet, or as many tasks as are allowed.
+ADD = {view: _write(f"add_{view}", f"WITH head AS ({_COUNT_UP}) {_insert(view)}") for view in VIEWS}
+# For users who may have no row yet; it takes PostgreSQL half as long again. No row: as many tasks as are allowed.
+ADD_FIRST = {
+    view: _write(f"add_first_{view}", f"WITH head AS ({_START_OR_COUNT_UP.format(condition='true')}) {_insert(view)}")
     for view in VIEWS
 }
 
@@ -138,12 +148,13 @@ _KEEP = f"""
 """
 
 KEY = _read("key", f"WITH {_SEEN} SELECT fingerprint FROM seen")
-# Fingerprint and answer; the fingerprint is null where the request has acted now. No row: as in ADD. A racing request
-# with the same key waits for the row of the user, and then fails (23505): all of it is undone, and no version is taken.
+# Fingerprint and answer; the fingerprint is null where the request has acted now. No row: as in ADD_FIRST. A racing
+# request with the same key waits for the row of the user, and then fails (23505): all of it is undone, and no version
+# is taken.
 ADD_ONCE = _write(
     "add_once",
     f"""
-    WITH {_SEEN}, head AS ({_COUNT_UP.format(condition=_NOT_SEEN)}), done AS ({_insert(FULL)}), {_KEEP}
+    WITH {_SEEN}, head AS ({_START_OR_COUNT_UP.format(condition=_NOT_SEEN)}), done AS ({_insert(FULL)}), {_KEEP}
     SELECT NULL, answer FROM kept UNION ALL SELECT fingerprint, answer FROM seen
     """,
 )
@@ -307,38 +318,49 @@ SET_COMPLETED_ONCE = _write(
     """,
 )
 
-# As UPDATE, with the id of the deleted task. Tombstones that are too old are removed, and the row of the user tells up
-# to which version.
-DELETE = _write(
-    "delete",
-    f"""
-    WITH {_LOCK.format(columns="version", condition="true", strength="UPDATE")},
-    expired AS (
+# Tombstones that are too old, the oldest ones first.
+_FORGET = f"""
+    forgotten AS (
         DELETE FROM deleted_tasks
-        WHERE user_id = :owner AND version = ANY (ARRAY(
+        WHERE user_id = :owner AND {_ACCEPTED} AND version = ANY (ARRAY(
             SELECT version
             FROM (
                 SELECT version, deleted_at FROM deleted_tasks WHERE user_id = :owner
-                ORDER BY version LIMIT {REMOVED_AT_ONCE} FOR UPDATE SKIP LOCKED
+                ORDER BY version LIMIT {REMOVED_AT_ONCE}
             ) AS oldest
-            WHERE deleted_at < {NOW} - interval '{TOMBSTONES_KEPT}' AND {_ACCEPTED}
+            WHERE deleted_at < {NOW} - interval '{TOMBSTONES_KEPT}'
         ))
         RETURNING version
     ),
-    head AS (
-        UPDATE users
-        SET version = version + 1, tasks = tasks - 1, purged = greatest(purged, (SELECT max(version) FROM expired))
-        WHERE user_id = :owner AND {_ACCEPTED}
-        RETURNING version
-    ),
-    done AS (DELETE FROM tasks USING head WHERE {_THIS} RETURNING tasks.id),
-    kept AS (
-        INSERT INTO deleted_tasks (user_id, version, id) SELECT :owner, head.version, done.id FROM head, done
-        RETURNING id::text
+"""
+_FORGOTTEN = ", purged = greatest(purged, (SELECT max(version) FROM forgotten))"
+
+
+def _delete(name: str, forget: str = "", forgotten: str = "") -> Statement:
+    """Return a statement that deletes a task; its row is as that of `_change`, with the id of the deleted task."""
+    return _write(
+        name,
+        f"""
+        WITH {_LOCK.format(columns="version", condition="true", strength="UPDATE")}, {forget}
+        head AS (
+            UPDATE users SET version = version + 1, tasks = tasks - 1 {forgotten}
+            WHERE user_id = :owner AND {_ACCEPTED}
+            RETURNING version
+        ),
+        done AS (DELETE FROM tasks USING head WHERE {_THIS} RETURNING tasks.id),
+        kept AS (
+            INSERT INTO deleted_tasks (user_id, version, id) SELECT :owner, head.version, done.id FROM head, done
+            RETURNING id::text
+        )
+        SELECT task.version, NULL, kept.id FROM task LEFT JOIN kept ON true
+        """,
     )
-    SELECT task.version, NULL, kept.id FROM task LEFT JOIN kept ON true
-    """,
-)
+
+
+DELETE = _delete("delete")
+# This one also removes tombstones, and the row of the user tells up to which version. It takes PostgreSQL half as long
+# again, so only some deletions use it.
+DELETE_AND_FORGET = _delete("delete_and_forget", _FORGET, _FORGOTTEN)
 
 # Make the row of a user whose tasks are all older than such rows. One without tasks gets none: all may just be erased.
 START_COUNTING = _write(

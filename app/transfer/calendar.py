@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 
 from app.tasks.dates import is_day
-from app.tasks.repository import Task
+from app.tasks.rows import Task
 from app.transfer.repository import Export
 from app.transfer.time_zones import find_zone, write_time_zone
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import orjson
 
-from app.tasks.repository import BASIC_FIELDS, FULL_FIELDS
+from app.tasks.columns import FIELDS
 from app.transfer.calendar import write_calendar
 from app.transfer.repository import Export
+from config import FULL
 
-COLUMNS = (*BASIC_FIELDS, *FULL_FIELDS, "version")
+COLUMNS = ("id", "user_id", *FIELDS[FULL][1:])
 # A spreadsheet runs a cell that begins so as a formula, also after white space; the wide ones are those of East Asia.
 # An apostrophe before it makes it a text. One that is there already counts, so that readers can take one off again.
 FORMULA = re.compile(r"'*(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")

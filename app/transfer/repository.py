@@ -9,7 +9,8 @@ from app.database.failures import LOCK_NOT_AVAILABLE
 from app.database.session import fetch_all
 from app.database.snapshot import Snapshot, open_snapshot
 from app.exceptions import PreconditionFailed
-from app.tasks.repository import UNCOUNTED_TAG, Task, count_old_tasks, make_epoch, make_tag, make_task
+from app.tasks.repository import UNCOUNTED_TAG, count_old_tasks, make_epoch, make_tag
+from app.tasks.rows import Task, make_tasks
 from app.transfer import statements
 from config import FULL
 
@@ -29,7 +30,7 @@ class Export:
     def read_tasks(self) -> Iterator[list[Task]]:
         """Give the tasks in batches, once."""
         for batch in self.rows:
-            yield [make_task(row, FULL) for row in batch]
+            yield make_tasks(self.user_id, batch, FULL)
 
     def close(self) -> None:
         """Let go of the snapshot. To be called in any case, also when all tasks were read."""

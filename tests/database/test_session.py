@@ -152,7 +152,7 @@ def test_a_column_that_gets_another_type_fails_no_request(server: EmbeddedServer
         connected(server.url(SUPERUSER)) as cursor,
     ):
         tasks = client.of("alice")
-        for type_ in ("varchar(600)", "text", "varchar(500)"):
+        for type_ in ("text", "varchar(600)", "text"):
             for request in REQUESTS.values():
                 assert request(tasks, tasks.create()["id"]).status_code in (200, 201)
             cursor.execute(f"ALTER TABLE tasks ALTER COLUMN title TYPE {type_}")

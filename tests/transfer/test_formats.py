@@ -11,20 +11,19 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from icalendar import Calendar
 
-from app.tasks.repository import BASIC_FIELDS, FULL_FIELDS
+from app.tasks.columns import FIELDS
 from app.transfer.formats import CSV, ICS, JSON, Format
 from app.transfer.repository import Export
 from app.transfer.schemas import CSV_EXAMPLE, EXPORT_EXAMPLE, FULL_EXAMPLE, ICS_EXAMPLE
 from app.transfer.time_zones import write_time_zone
-
-COLUMNS = (*BASIC_FIELDS, "version", *FULL_FIELDS)
+from config import FULL
 
 
 def write(chosen: Format, *tasks: dict[str, Any], token: str = str(EXPORT_EXAMPLE["token"])) -> str:
     """Return an export of these tasks, each of which has the other fields of the example."""
 
     def rows() -> Iterator[Any]:
-        yield from ([tuple((FULL_EXAMPLE | task)[name] for name in COLUMNS)] for task in tasks)
+        yield from ([tuple((FULL_EXAMPLE | task)[name] for name in FIELDS[FULL])] for task in tasks)
 
     zones = sorted({task["time_zone"] for task in tasks if task.get("time_zone")})
     export = Export("alice", len(tasks), token, zones, rows())  # type: ignore[arg-type]  # Nothing is to be closed.
