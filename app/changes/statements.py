@@ -34,6 +34,7 @@ def _changes(view: str) -> Statement:
         ) AS change ON true
         """),
         only_reads=True,
+        keeps_plan=True,
     )
 
 

@@ -12,9 +12,10 @@ from sqlalchemy.exc import DisconnectionError
 
 from app.database import embedded
 from app.database.lifetime import Lifetime
+from app.database.planning import Planning
 from app.extensions import db
 
-LIFETIME = "tasks.lifetime"  # the key in `app.extensions`
+LIFETIME, PLANNING = ("tasks.lifetime", "tasks.planning")  # keys in `app.extensions`
 POOL_TIMEOUT = 5  # seconds that a request waits for a connection of the pool
 EMBEDDED_URL = f"postgresql://{embedded.ROLE}@/{embedded.DATABASE}"  # Where its socket is, is known once it runs.
 # Parameters of libpq. Most of them bound a wait for a server that no longer answers; app/database/timeouts.py has the
@@ -45,12 +46,14 @@ def init_app(app: Flask) -> None:
         "connect_args": CONNECT_ARGUMENTS,
     }
     lifetime = app.extensions[LIFETIME] = Lifetime(app.config["DATABASE_CONNECTION_MAX_AGE"])
+    planning = app.extensions[PLANNING] = Planning()
     db.init_app(app)
     app.teardown_appcontext_funcs.clear()  # Flask-SQLAlchemy's only one ends sessions of its ORM, which is not used.
     with app.app_context():
         if is_embedded:
             data = Path(app.instance_path) / "postgresql"
             event.listen(db.engine, "do_connect", partial(_reach_embedded_server, data))
+        event.listen(db.engine, "first_connect", planning.learn)
         event.listen(db.engine, "connect", lifetime.begin)
         event.listen(db.engine, "checkout", lifetime.require_time_left)
         event.listen(db.engine, "checkout", _require_silence)

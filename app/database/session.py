@@ -9,9 +9,10 @@ from flask import Flask, current_app
 from psycopg2.errors import DuplicatePreparedStatement, FeatureNotSupported, InvalidSqlStatementName
 from sqlalchemy.pool import PoolProxiedConnection
 
-from app.database.engine import LIFETIME, is_readable
+from app.database.engine import LIFETIME, PLANNING, is_readable
 from app.database.failures import CANCELED, ENDING_CLASS, READ_ONLY, ROLLED_BACK, is_unavailable
 from app.database.lifetime import Lifetime
+from app.database.planning import Planning
 from app.database.statement import Script, Statement
 from app.extensions import db
 from app.telemetry.metrics import POOL_IN_USE, POOL_WAITING, note_database_error
@@ -28,7 +29,8 @@ PLAN_FAULTS = (InvalidSqlStatementName, DuplicatePreparedStatement, FeatureNotSu
 
 def init_app(app: Flask) -> None:
     """Have the application name the user to the database with each statement, where row security is wanted."""
-    app.extensions[SESSION] = _Session(AS_USER if app.config["ROW_SECURITY"] else "", app.extensions[LIFETIME])
+    as_user = AS_USER if app.config["ROW_SECURITY"] else ""
+    app.extensions[SESSION] = _Session(as_user, app.extensions[LIFETIME], app.extensions[PLANNING])
 
 
 def fetch_all(user_id: str, statement: Statement | Script, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -69,9 +71,10 @@ class _Session(local):
     The pool has one connection for each thread that serves requests.
     """
 
-    def __init__(self, as_user: str, lifetime: Lifetime) -> None:
+    def __init__(self, as_user: str, lifetime: Lifetime, planning: Planning) -> None:
         self.as_user = as_user
         self.lifetime = lifetime
+        self.planning = planning
         self.borrowed: PoolProxiedConnection | None = None
         self.prepared: set[str] = set()
 
@@ -82,13 +85,14 @@ class _Session(local):
         statements than the thread has noted. Where none can be had, the statement runs unprepared.
         """
         connection = self._connection()
+        execute = self.planning.keep_plan + statement.execute if statement.keeps_plan else statement.execute
         if statement.name in self.prepared:
             try:
-                return self._fetch_all(connection, statement.execute, values)
+                return self._fetch_all(connection, execute, values)
             except PLAN_FAULTS:
                 self.prepared.discard(statement.name)
         try:
-            rows = self._fetch_all(connection, statement.prepare + statement.execute, values)
+            rows = self._fetch_all(connection, statement.prepare + execute, values)
         except PLAN_FAULTS:
             return self._fetch_all(connection, statement.sql, values)
         self.prepared.add(statement.name)

@@ -28,12 +28,13 @@ class Statement:
     prepares it once in each of its sessions, because parsing and planning take longer than running it.
 
     `execute` runs it where it is prepared; `prepare`, before that in one string, works in every session; `sql` needs
-    no preparation.
+    no preparation. `keeps_plan` tells that its best plan is the same for all parameters, though its cost is not.
     """
 
-    def __init__(self, name: str, executable: ClauseElement, *, only_reads: bool) -> None:
+    def __init__(self, name: str, executable: ClauseElement, *, only_reads: bool, keeps_plan: bool = False) -> None:
         self.sql = str(executable.compile(dialect=NAMED))
         self.only_reads = only_reads
+        self.keeps_plan = keeps_plan
         numbered = cast(SQLCompiler, executable.compile(dialect=NUMBERED))
         # Behind a transaction pooler two releases share sessions. The hash tells their statements apart; the migration
         # tells the same text apart before and after a column has got another type.
@@ -51,7 +52,7 @@ class Script:
     Each of them sees what was committed before it began. They are not prepared, because only single statements can be.
     """
 
-    only_reads = False
+    only_reads = keeps_plan = False
     prepare = ""
 
     def __init__(self, name: str, *executables: ClauseElement) -> None:

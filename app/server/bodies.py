@@ -59,6 +59,6 @@ class Body:
             ("Content-Length", str(len(LATE))),
             ("Connection", "close"),
             ("X-Request-ID", self._environ[REQUEST_ID]),
-            *constant_headers(path, []),
+            *constant_headers(path, {}),
         ]
         self._protocol.response_bytes(422, headers, LATE)

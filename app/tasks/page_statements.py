@@ -76,6 +76,7 @@ def _page(view: str, sort: str, order: str) -> Statement:
         ) AS task ON true
         """),
         only_reads=True,
+        keeps_plan=True,
     )
 
 

@@ -25,8 +25,8 @@ NOW = "statement_timestamp()"
 LATER = f"greatest({NOW}, timezone('UTC', timezone('UTC', tasks.updated_at) + interval '1 microsecond'))"
 
 
-def _read(name: str, sql: str) -> Statement:
-    return Statement(name, text(sql), only_reads=True)
+def _read(name: str, sql: str, *, keeps_plan: bool = False) -> Statement:
+    return Statement(name, text(sql), only_reads=True, keeps_plan=keeps_plan)
 
 
 def _write(name: str, sql: str) -> Statement:
@@ -57,6 +57,7 @@ LIST = {
             ORDER BY tasks.id
         )
         """,
+        keeps_plan=True,
     )
     for view in VIEWS
 }

@@ -1,6 +1,7 @@
 """One request, as the log and the metrics tell of it."""
 
 import time
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from wsgiref.types import WSGIEnvironment
@@ -26,7 +27,7 @@ class Record:
         self._started = time.perf_counter()
         self._entry: dict[str, Any] = {}
 
-    def answer(self, status: str, headers: list[tuple[str, str]]) -> None:
+    def answer(self, status: str, headers: Mapping[str, str]) -> None:
         """Count the request. To be called within its context, as soon as the head of the answer is known."""
         seconds = time.perf_counter() - self._started
         request: Request = self._environ["werkzeug.request"]
@@ -39,7 +40,7 @@ class Record:
             "route": route,
             "status": code,
             "ms": round(seconds * 1000, 3),
-            "bytes": next((int(value) for name, value in headers if name == "Content-Length"), None),
+            "bytes": int(headers["Content-Length"]) if "Content-Length" in headers else None,
             "request_id": self._environ[REQUEST_ID],
             "user_id": (request.view_args or {}).get("user_id"),
         }

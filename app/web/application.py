@@ -41,9 +41,10 @@ class Application(Flask):
         record = Record(environ) if self.config["REQUEST_TELEMETRY"] else None
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            by_name = dict(headers)
             if record is not None:
-                record.answer(status, headers)
-            constant = constant_headers(environ["PATH_INFO"], headers)
+                record.answer(status, by_name)
+            constant = constant_headers(environ["PATH_INFO"], by_name)
             return start_response(status, [*headers, ("X-Request-ID", request_id), *constant], *exc_info)
 
         if record is None:

@@ -1,6 +1,7 @@
 """Headers for browsers and proxies: which pages may read the answers, and what our own pages may load."""
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Flask, Response, request
@@ -85,8 +86,8 @@ def _accept_preflight(response: Response) -> Response:
     return response
 
 
-def constant_headers(path: str, headers: Headers) -> Headers:
+def constant_headers(path: str, headers: Mapping[str, str]) -> Headers:
     """Return the headers that every answer on this path has, if it has these headers."""
     if not path.startswith("/api/"):
         return SECURITY_HEADERS
-    return TAGGED_HEADERS if "ETag" in dict(headers) else API_HEADERS
+    return TAGGED_HEADERS if "ETag" in headers else API_HEADERS

@@ -35,14 +35,15 @@ def main() -> None:
     exit_on_signals()
     with ExitStack() as stack:
         (service,) = run_sides(stack, [Side("now", replace(OURS, settings=ONE_THREAD))])
-        connection = stack.enter_context(closing(HTTPConnection(urlsplit(service.url).netloc)))
         for size, times in SIZES.items():
-            _measure(service, connection, size, times)
+            create_tasks(service, _owner(size), size)
+            # Created now, as the service closes a connection that is idle while many tasks are created.
+            with closing(HTTPConnection(urlsplit(service.url).netloc)) as connection:
+                _measure(service, connection, size, times)
 
 
 def _measure(service: RunningServer, connection: HTTPConnection, size: int, times: int) -> None:
-    user = f"user-{size}"
-    create_tasks(service, user, size)
+    user = _owner(size)
     plain = [Request(user, "GET")] * times
     tag = service.client.of(user).list_tasks().headers["ETag"]
     print(f"{size:,} tasks: {measure_mean(connection, plain) * 1e6:,.0f} µs")
@@ -50,6 +51,10 @@ def _measure(service: RunningServer, connection: HTTPConnection, size: int, time
     for name, query in WAYS.items():
         asked = [Request(user, "GET", query.format(last=size - 50))] * times
         _print_ratio(name, connection, plain, asked)
+
+
+def _owner(size: int) -> str:
+    return f"user-{size}"
 
 
 def _print_ratio(
