@@ -27,12 +27,17 @@ class Criteria:
     def is_everything(self) -> bool:
         """Whether this is the whole list, oldest first."""
         is_in_order = (self.sort, self.order) == (BY_CREATION, ASCENDING)
-        return is_in_order and not self.has_filters and (self.limit, self.skipped, self.position) == (None, 0, None)
+        return is_in_order and not self.has_filters and not self.is_part
 
     @property
     def has_filters(self) -> bool:
         """Whether tasks may be left out that are on no page."""
         return any(value is not None for value in self.filters.values())
+
+    @property
+    def is_part(self) -> bool:
+        """Whether tasks that match may be on another page."""
+        return (self.limit, self.skipped, self.position) != (None, 0, None)
 
     def bound_to(self, user_id: str) -> list[Any]:
         """Return everything that a cursor depends on."""

@@ -7,12 +7,9 @@ table, and an index for each order would make every change dearer.
 from sqlalchemy import text
 
 from app.database.statement import Statement
-from app.tasks.columns import DUE, READ, SORT_KEYS, TEXT_KEYS
+from app.tasks.columns import DUE, FIELDS, READ, SORT_KEYS, TEXT_KEYS
 from app.tasks.criteria import ASCENDING, BY_CREATION, DESCENDING
 from config import VIEWS
-
-# Whether the tag of the user's list, of the row `u`, is among those that the client has seen.
-_KNOWN = "coalesce(u.epoch || '-' || u.version = ANY (CAST(:seen AS text[])), false)"
 
 # A parameter that is null filters nothing. `position` knows no wildcards, so nothing in a word needs to be escaped.
 _FILTER = f"""
@@ -45,8 +42,9 @@ def _after(key: str, kind: str, order: str) -> str:
 def _page(view: str, sort: str, order: str) -> Statement:
     """Return a statement for a page.
 
-    Each row has epoch and version of the user, whether the client knows the list, the number of tasks that match, the
-    position of the task for a cursor, and the task. One row without a task: nothing is on the page.
+    The first row has the tag of the list, or null, and as its last column the number of tasks: null where the client
+    knows the tag, of those that match where they have to be counted, of all otherwise. Then comes a task in each row,
+    and as its last column its position for a cursor. PostgreSQL runs the parts of UNION ALL in their order.
     """
     key = SORT_KEYS[sort]
     # The index has the tasks of a user in the order of their creation.
@@ -56,24 +54,23 @@ def _page(view: str, sort: str, order: str) -> Statement:
     return Statement(
         f"page_{view}_{sort}_{order}",
         text(f"""
+        WITH head AS (SELECT epoch || '-' || version AS tag, tasks FROM users WHERE user_id = :owner),
+        client AS (SELECT coalesce((SELECT tag FROM head) = ANY (CAST(:seen AS text[])), false) AS knows)
         SELECT
-            u.epoch, u.version, client.knows,
+            tag{", NULL" * (len(FIELDS[view]) - 1)},
             CASE
-                WHEN client.knows THEN NULL
-                WHEN :has_filters OR u.tasks IS NULL THEN (SELECT count(*) FROM tasks WHERE {_FILTER})
-                ELSE u.tasks
-            END,
-            task.*
-        FROM (VALUES (1)) AS one
-        LEFT JOIN users AS u ON u.user_id = :owner
-        CROSS JOIN LATERAL (SELECT {_KNOWN} AS knows) AS client
-        LEFT JOIN LATERAL (
-            SELECT {key}::text AS position, {READ[view]}
+                WHEN knows THEN NULL
+                WHEN :must_count OR tasks IS NULL THEN (SELECT count(*) FROM tasks WHERE {_FILTER})
+                ELSE tasks
+            END::text
+        FROM client LEFT JOIN head ON true
+        UNION ALL (
+            SELECT {READ[view]}, {key}::text
             FROM tasks
-            WHERE NOT client.knows AND {_FILTER} AND {after}
+            WHERE NOT (SELECT knows FROM client) AND {_FILTER} AND {after}
             ORDER BY {sorting}
             LIMIT CAST(:most AS bigint) OFFSET CAST(:skipped AS bigint)
-        ) AS task ON true
+        )
         """),
         only_reads=True,
         keeps_plan=True,

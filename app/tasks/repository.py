@@ -73,26 +73,29 @@ def list_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Page:
         "owner": user_id,
         "seen": seen,
         **criteria.filters,
-        "has_filters": criteria.has_filters,
+        "must_count": criteria.has_filters and criteria.is_part,
         "after_key": key,
         "after_id": after_id,
         "most": None if criteria.limit is None else criteria.limit + 1,
         "skipped": criteria.skipped,
     }
     rows = fetch_all(user_id, PAGES[criteria.view, criteria.sort, criteria.order], parameters)
-    epoch, version, is_known, total = rows[0][:4]
-    found = [row[4:] for row in rows if row[5] is not None]
-    if epoch is None and total and count_old_tasks(user_id):
+    tag, *_, number = rows.pop(0)
+    is_known = number is None
+    total = int(number or 0) if criteria.is_part else len(rows)
+    if tag is None and total and count_old_tasks(user_id):
         return list_page(user_id, criteria, None)
-    shown = found if criteria.limit is None else found[: criteria.limit]
+    if tag is None:
+        tag = make_tag(None, None, has_tasks=bool(total))
+        is_known = tag == EMPTY_TAG and tag in (seen or ())
+    if is_known:
+        return Page(tag, None, None, None)
+    shown = rows if criteria.limit is None else rows[: criteria.limit]
     position = None
-    if len(found) > len(shown):
-        last_key, last_id = shown[-1][:2]
+    if len(rows) > len(shown):
+        last_id, *_, last_key = shown[-1]
         position = [last_key if last_key is None or criteria.sort in TEXT_KEYS else int(last_key), last_id]
-    tag = make_tag(epoch, version, has_tasks=bool(total))
-    is_known = is_known or (tag == EMPTY_TAG and tag in (seen or ()))
-    tasks = None if is_known else make_tasks(user_id, [row[1:] for row in shown], criteria.view)
-    return Page(tag, tasks, total, position)
+    return Page(tag, make_tasks(user_id, [row[:-1] for row in shown], criteria.view), total, position)
 
 
 def get_list_tag(user_id: str) -> str:
