@@ -31,7 +31,7 @@ from app.tasks.schemas import (
     TaskChangesSchema,
     TaskSchema,
 )
-from app.web.answers import TOTAL, is_seen, not_modified, tagged
+from app.web.answers import TOTAL, NotModified, is_seen, tagged
 from app.web.blueprint import Blueprint
 from app.web.conditions import ANY, read_accepted_versions, read_seen_tags
 from app.web.cursors import make_cursor, make_next_link
@@ -62,10 +62,10 @@ def list_tasks(user_id: str) -> ResponseReturnValue:
     criteria = read_criteria(user_id)
     seen = read_seen_tags()
     if seen == [ANY]:
-        return not_modified(repository.get_list_tag(user_id))
+        return NotModified(repository.get_list_tag(user_id))
     if criteria.is_everything:
         tag, tasks = repository.list_tasks(user_id, criteria.view, seen)
-        return not_modified(tag) if tasks is None else tagged(tasks, tag, headers={TOTAL: str(len(tasks))})
+        return NotModified(tag) if tasks is None else tagged(tasks, tag, headers={TOTAL: str(len(tasks))})
     return _answer_page(user_id, criteria, seen)
 
 
@@ -96,7 +96,7 @@ def get_task(user_id: str, task_id: str) -> ResponseReturnValue:
     view = read_view(query)
     query.require_no_faults()
     task, version = repository.get(user_id, task_id, view)
-    return not_modified(version) if is_seen(version, read_seen_tags()) else tagged(task, version)
+    return NotModified(version) if is_seen(version, read_seen_tags()) else tagged(task, version)
 
 
 @blueprint.put("/<task_id>", parameters=[TASK_ID])
@@ -156,7 +156,7 @@ def delete_task(user_id: str, task_id: str) -> ResponseReturnValue:
 def _answer_page(user_id: str, criteria: Criteria, seen: list[str] | None) -> Response:
     page = repository.list_page(user_id, criteria, seen)
     if page.tasks is None:
-        return not_modified(page.tag)
+        return NotModified(page.tag)
     headers = {TOTAL: str(page.total)}
     if page.position is not None:
         cursor = make_cursor(page.position, criteria.bound_to(user_id))

@@ -1,7 +1,9 @@
 """Answers that carry an entity tag."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Response
 
@@ -20,12 +22,19 @@ def tagged(value: Any, tag: object, status: int = 200, headers: Mapping[str, str
     return response
 
 
-def not_modified(tag: object) -> Response:
-    """Return 304: the client has what it asks for."""
-    response = Response(status=304)
-    response.headers["ETag"] = f'"{tag}"'
-    del response.headers["Content-Type"]
-    return response
+class NotModified(Response):
+    """304: the client has what it asks for. It is sent without another look at it, as it has no body."""
+
+    default_mimetype = None
+
+    def __init__(self, tag: object) -> None:
+        super().__init__((), HTTPStatus.NOT_MODIFIED)
+        self.headers["ETag"] = f'"{tag}"'
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Send the answer (PEP 3333)."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return ()
 
 
 def is_seen(tag: object, seen: list[str] | None) -> bool:

@@ -5,11 +5,10 @@ Each way of asking is measured in turns with the plain list of the same user, on
 
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from http.client import HTTPConnection
 from statistics import median
-from urllib.parse import urlsplit
 
 from benchmarks.harness.api import Request
+from benchmarks.harness.connection import Connection
 from benchmarks.harness.processes import exit_on_signals
 from benchmarks.harness.servers import OURS, RunningServer
 from benchmarks.harness.side_by_side import ONE_THREAD, Side, create_tasks, measure_mean, run_sides
@@ -38,11 +37,11 @@ def main() -> None:
         for size, times in SIZES.items():
             create_tasks(service, _owner(size), size)
             # Created now, as the service closes a connection that is idle while many tasks are created.
-            with closing(HTTPConnection(urlsplit(service.url).netloc)) as connection:
+            with closing(Connection(service.url)) as connection:
                 _measure(service, connection, size, times)
 
 
-def _measure(service: RunningServer, connection: HTTPConnection, size: int, times: int) -> None:
+def _measure(service: RunningServer, connection: Connection, size: int, times: int) -> None:
     user = _owner(size)
     plain = [Request(user, "GET")] * times
     tag = service.client.of(user).list_tasks().headers["ETag"]
@@ -59,7 +58,7 @@ def _owner(size: int) -> str:
 
 def _print_ratio(
     name: str,
-    connection: HTTPConnection,
+    connection: Connection,
     plain: list[Request],
     asked: list[Request],
     headers: dict[str, str] | None = None,

@@ -1,17 +1,15 @@
 """Two services side by side, asked in turns by one client: the ratio of their latencies in each round."""
 
-import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from benchmarks.harness.api import TASKS_PER_USER, Request, TaskKey, get_task, list_tasks, toggle_task
+from benchmarks.harness.connection import Connection
 from benchmarks.harness.database import Database, run_postgresql
 from benchmarks.harness.processes import exit_on_signals
 from benchmarks.harness.servers import OURS, RunningServer, Server, run_server
@@ -89,7 +87,7 @@ def create_tasks(service: RunningServer, user_id: str, number: int = TASKS_PER_U
 
 def print_ratio(name: str, sides: Sequence[Side], services: Sequence[RunningServer], operation: Operation) -> None:
     """Ask both services in turns, and print the times of an answer and their ratio, the second by the first."""
-    connections = [HTTPConnection(urlsplit(service.url).netloc) for service in services]
+    connections = [Connection(service.url) for service in services]
     asked = list(zip(connections, services, strict=True))
     for connection, service in asked:
         measure_mean(connection, operation(service))  # This round warms up the services.
@@ -106,15 +104,12 @@ def print_ratio(name: str, sides: Sequence[Side], services: Sequence[RunningServ
 
 
 def measure_mean(
-    connection: HTTPConnection, requests: Sequence[Request], headers: Mapping[str, str] | None = None
+    connection: Connection, requests: Sequence[Request], headers: Mapping[str, str] | None = None
 ) -> float:
     """Send the requests with these headers, and return the mean time of an answer in seconds."""
-    sent_headers = {"Content-Type": "application/json", **(headers or {})}
-    bodies = [json.dumps(request.body) if request.body else None for request in requests]
+    formatted = [connection.format(request, headers) for request in requests]
     start = time.perf_counter()
-    for request, body in zip(requests, bodies, strict=True):
-        connection.request(request.method, request.target, body, sent_headers)
-        response = connection.getresponse()
-        response.read()
-        assert response.status < 400, response.status
-    return (time.perf_counter() - start) / len(requests)
+    statuses = {connection.ask(request) for request in formatted}
+    seconds = (time.perf_counter() - start) / len(requests)
+    assert max(statuses) < 400, statuses
+    return seconds
