@@ -62,4 +62,5 @@ class SeededDatabase(Database):
         """Bring the table and the statistics of the server back to the start, with that many tasks to delete."""
         self.clear()
         self._execute(FILL, deletable=deletable)
+        self.count_tasks()
         self.settle()

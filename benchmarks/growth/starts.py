@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.growth.connection import Connection
 from benchmarks.growth.results import Start
 from benchmarks.growth.table import GrowingTable
 from benchmarks.harness.api import TaskKey, get_task
+from benchmarks.harness.connection import Connection
 from benchmarks.harness.servers import PYTHON
 from tests.support.project import ROOT, environment
 from tests.support.service import Service

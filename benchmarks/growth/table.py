@@ -76,6 +76,7 @@ class GrowingTable(Database):
         ) as progress:
             lines = Lines(self.population.lines(self._index), progress)
             self._connection.cursor().copy_expert(f"COPY {TABLE} ({', '.join(FIELDS)}) FROM STDIN", lines)
+        self.count_tasks()
         self._execute("ALTER SYSTEM RESET ALL")
         self._execute("SELECT pg_reload_conf()")
         self.settle()

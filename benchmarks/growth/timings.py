@@ -6,12 +6,12 @@ from contextlib import ExitStack, closing
 
 from tqdm import tqdm
 
-from benchmarks.growth.connection import Connection
 from benchmarks.growth.operations import OPERATIONS, RandomTasks
 from benchmarks.growth.plans import explain_statements
 from benchmarks.growth.results import Length, Step, Timing
 from benchmarks.growth.table import LENGTHS, GrowingTable
 from benchmarks.harness.api import list_tasks
+from benchmarks.harness.connection import Connection
 from benchmarks.harness.servers import OURS, run_server
 
 LENGTH_ROUNDS = 20
