@@ -11,8 +11,8 @@ class Planning:
     """What is said to the server before a statement that has the same best plan for all parameters.
 
     Left to itself, PostgreSQL plans a list anew each time if the user has fewer tasks than others, or wants a page: it
-    takes the plan for these parameters for a cheaper one, though it is the same. To make it takes as long as to read a
-    hundred tasks. Citus is left to itself: it chooses the machine that has the rows by the parameters.
+    takes the plan for these parameters for a cheaper one, though it is the same. Planning takes as long as reading a
+    hundred tasks. Citus is left to itself: it needs the parameters to choose the machine that has the rows.
     """
 
     def __init__(self) -> None:
