@@ -26,7 +26,7 @@ INVALID_TASKS: tuple[Any, ...] = (
     [],
 )
 INVALID_CHANGES: tuple[Any, ...] = ({"title": " "}, {"title": None}, {"completed": None}, {"completed": 0}, [])
-INVALID_COMPLETIONS: tuple[Any, ...] = ({}, {"completed": None}, {"completed": "yes"}, [])
+INVALID_COMPLETIONS: tuple[Any, ...] = ({"completed": None}, {"completed": "yes"}, [])
 
 
 class Disagreement(SystemExit):
