@@ -68,6 +68,7 @@ def test_a_token_from_before_a_forgotten_deletion_has_expired(alice: Tasks, data
     for since, deleted in ((1, [ids[1], *later]), (2, later), (3, [])):
         answer = alice.changes(f"?since={tokens[since]}").json()
         assert (answer["tasks"], answer["deleted"], answer["token"]) == ([], deleted, tokens[3])
+    assert count_tombstones(database, alice) == len([ids[1], *later])
 
 
 def test_many_old_deletions_are_removed_bit_by_bit(alice: Tasks, database: Any) -> None:

@@ -1,15 +1,17 @@
 """Lists are planned once in each session, and not again for each user and page."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from flask import Flask
 
 from app import create_app
 from app.changes.statements import CHANGES
 from app.database.embedded import SUPERUSER, EmbeddedServer
 from app.database.planning import KEEP_PLAN
 from app.database.session import SESSION, fetch_all
+from app.database.statement import Statement
 from app.extensions import db
 from app.tasks.page_statements import PAGES
 from app.tasks.statements import LIST
@@ -41,26 +43,32 @@ def uneven(postgresql: EmbeddedServer) -> str:
     return postgresql.url(database=name)
 
 
-@pytest.fixture
-def app_there(uneven: str) -> Iterator[Flask]:
-    """The application on that database, whose engine is closed in the end."""
-    app = create_app(Config(DATABASE_URL=uneven))
+@contextmanager
+def run_often(url: str, statement: Statement, parameters: dict[str, Any]) -> Iterator[tuple[Any, int, int]]:
+    """Run the statement on that database. Give a cursor of its session, and how many plans were generic and custom."""
+    app = create_app(Config(DATABASE_URL=url))
     with app.app_context():
-        yield app
-        db.engine.dispose()
+        try:
+            for _ in range(TIMES):
+                assert fetch_all("small", statement, parameters)
+            cursor = app.extensions[SESSION].borrowed.cursor()
+            cursor.execute(
+                "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = %s", (statement.name,)
+            )
+            ((generic, custom),) = cursor.fetchall()
+            yield cursor, generic, custom
+        finally:
+            db.engine.dispose()
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_a_list_is_planned_once_and_with_the_index(app_there: Flask, name: str) -> None:
+def test_a_list_is_planned_once_and_with_the_index(uneven: str, name: str) -> None:
     statement = STATEMENTS[name]
     parameters = parameters_for(statement, "small", most=2)
-    for _ in range(TIMES):
-        assert fetch_all("small", statement, parameters)
-    cursor = app_there.extensions[SESSION].borrowed.cursor()
-    cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = %s", (statement.name,))
-    assert cursor.fetchall() == [(TIMES, 0)]
-    cursor.execute(f"{KEEP_PLAN}EXPLAIN (FORMAT JSON) {statement.execute}", parameters)
-    ((plans,),) = cursor.fetchall()
+    with run_often(uneven, statement, parameters) as (cursor, generic, custom):
+        assert (generic, custom) == (TIMES, 0)
+        cursor.execute(f"{KEEP_PLAN}EXPLAIN (FORMAT JSON) {statement.execute}", parameters)
+        ((plans,),) = cursor.fetchall()
     assert {node["Node Type"] for node in walk(plans[0]["Plan"]) if relation(node) == "tasks"} <= INDEX_SCANS
 
 
@@ -75,12 +83,6 @@ def test_citus_is_left_to_plan_as_it_wants(postgresql: EmbeddedServer) -> None:
             VALUES (70000, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
             """
         )
-    app = create_app(Config(DATABASE_URL=postgresql.url(database=name)))
-    with app.app_context():
-        statement = STATEMENTS["page"]
-        for _ in range(TIMES):
-            assert fetch_all("small", statement, parameters_for(statement, "small"))
-        cursor = app.extensions[SESSION].borrowed.cursor()
-        cursor.execute("SELECT custom_plans >= 5 FROM pg_prepared_statements WHERE name = %s", (statement.name,))
-        assert cursor.fetchall() == [(True,)]
-        db.engine.dispose()
+    statement = STATEMENTS["page"]
+    with run_often(postgresql.url(database=name), statement, parameters_for(statement, "small")) as (_, _, custom):
+        assert custom >= 5

@@ -151,6 +151,7 @@ def test_a_worker_that_ends_after_its_requests_is_replaced_and_none_fails(start:
                 assert answer.status == 200
                 answers += 1
                 is_last = answer.headers["Connection"] == "close"
+                assert not is_last or connection.is_closed()
         connections.append(connect(service) if is_last else connection)
         return len(service.workers()) >= 4
 
