@@ -1,6 +1,7 @@
 """Replicas that answer reads, as docs/scaling.md describes them."""
 
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from flask import Flask
 
 from app.database.embedded import SUPERUSER, EmbeddedServer
-from tests.support.client import REQUESTS, token_of
+from tests.support.client import REQUESTS, Tasks, token_of
 from tests.support.databases import connected, following
 from tests.support.project import documented
 from tests.support.service import Service, running
@@ -44,10 +45,9 @@ def test_a_replica_answers_reads_and_503_to_writes(postgresql: EmbeddedServer, a
     assert '"sqlstate":"25006"' in (tmp_path / "replica").read_text()
 
 
-def test_a_replica_that_lags_adds_nothing_to_a_run_of_pages(
-    postgresql: EmbeddedServer, app: Flask, tmp_path: Path
-) -> None:
-    """Each run begins at the primary. The replica may have less than the first page, or all of it, but not the rest."""
+@pytest.fixture
+def replicated(postgresql: EmbeddedServer, app: Flask, tmp_path: Path) -> Iterator[tuple[Tasks, Tasks, Any]]:
+    """Give a user's tasks at the primary, and at a replica that knows nothing of the user yet, and its database."""
     with (
         running(tmp_path / "primary", DATABASE_URL=app.config["DATABASE_URL"]) as primary,
         following(postgresql, tmp_path) as standby,
@@ -55,31 +55,54 @@ def test_a_replica_that_lags_adds_nothing_to_a_run_of_pages(
         connected(standby.url(SUPERUSER)) as cursor,
     ):
         alice = primary.of(f"alice-{uuid4()}")
-        mirrored = replica.of(alice.user_id)
-        tasks = [alice.create(title) for title in "abc"]
-        since = token_of(alice.list_tasks())
-        for title in ("less", "all of it"):
-            changed = [alice.put(task["id"], {"title": title}).json() for task in tasks[:2]]
-            if title == "all of it":
-                wait_for(lambda: mirrored.all() == alice.all())
-            pause_replay(cursor)
-            if title == "less":
-                changed = [alice.put(task["id"], {"title": "much less"}).json() for task in tasks[:2]]
-            last = alice.put(tasks[2]["id"], {"title": title}).json()
-            for query in ("?limit=1", f"?limit=1&since={since}"):
-                page = alice.changes(query).json()
-                assert (page["tasks"], page["has_more"]) == (changed[:1], True)
-                answer = mirrored.changes(f"?since={page['token']}").json()
-                assert answer == {**page, "tasks": [], "deleted": []}
-            cursor.execute("SELECT pg_wal_replay_resume()")
+        yield alice, replica.of(alice.user_id), cursor
+
+
+def test_a_replica_that_does_not_know_the_user_yet_lets_clients_start_anew(
+    replicated: tuple[Tasks, Tasks, Any],
+) -> None:
+    """It can't tell a user who is new from one who was erased, whose tasks clients must forget."""
+    alice, mirrored, cursor = replicated
+    pause_replay(cursor)
+    task = alice.create()
+    expired = mirrored.changes(f"?since={token_of(alice.list_tasks())}")
+    assert (expired.status_code, expired.json()) == (410, {"detail": "Sync token expired"})
+    empty = mirrored.changes().json()
+    assert empty == {"tasks": [], "deleted": [], "token": "0-0", "has_more": False}
+    resume_replay(cursor)
+    wait_for(lambda: mirrored.all() == [task])
+    changes = mirrored.changes(f"?since={empty['token']}").json()
+    assert (changes["tasks"], changes["token"]) == ([task], token_of(alice.list_tasks()))
+
+
+def test_a_replica_that_lags_adds_nothing_to_a_run_of_pages(replicated: tuple[Tasks, Tasks, Any]) -> None:
+    """Each run begins at the primary. The replica may have less than the first page, or all of it, but not the rest."""
+    alice, mirrored, cursor = replicated
+    tasks = [alice.create(title) for title in "abc"]
+    since = token_of(alice.list_tasks())
+    wait_for(lambda: mirrored.all() == tasks)
+    for title in ("less", "all of it"):
+        changed = [alice.put(task["id"], {"title": title}).json() for task in tasks[:2]]
+        if title == "all of it":
             wait_for(lambda: mirrored.all() == alice.all())
-            rest = mirrored.changes(f"?since={page['token']}").json()
-            assert rest == {
-                "tasks": [changed[1], last],
-                "deleted": [],
-                "token": token_of(alice.list_tasks()),
-                "has_more": False,
-            }
+        pause_replay(cursor)
+        if title == "less":
+            changed = [alice.put(task["id"], {"title": "much less"}).json() for task in tasks[:2]]
+        last = alice.put(tasks[2]["id"], {"title": title}).json()
+        for query in ("?limit=1", f"?limit=1&since={since}"):
+            page = alice.changes(query).json()
+            assert (page["tasks"], page["has_more"]) == (changed[:1], True)
+            answer = mirrored.changes(f"?since={page['token']}").json()
+            assert answer == {**page, "tasks": [], "deleted": []}
+        resume_replay(cursor)
+        wait_for(lambda: mirrored.all() == alice.all())
+        rest = mirrored.changes(f"?since={page['token']}").json()
+        assert rest == {
+            "tasks": [changed[1], last],
+            "deleted": [],
+            "token": token_of(alice.list_tasks()),
+            "has_more": False,
+        }
 
 
 def pause_replay(cursor: Any) -> None:
@@ -91,6 +114,11 @@ def pause_replay(cursor: Any) -> None:
 
     cursor.execute("SELECT pg_wal_replay_pause()")
     wait_for(is_paused)
+
+
+def resume_replay(cursor: Any) -> None:
+    """Let the standby catch up."""
+    cursor.execute("SELECT pg_wal_replay_resume()")
 
 
 def methods(log: str) -> set[str]:
