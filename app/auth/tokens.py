@@ -12,6 +12,7 @@ import jwt
 
 from app.auth.jwks import ALGORITHMS as ASYMMETRIC
 from app.auth.keys import KeySet
+from app.auth.verifier import Accepted, FindKey, Verifier
 from app.exceptions import InvalidToken, TokenExpired
 from config import JWKS, OPEN, SECRET, StartError
 
@@ -40,8 +41,6 @@ CLAIMS: dict[type[Exception], str] = {
     jwt.InvalidIssuerError: "iss",
 }
 
-FindKey = Callable[[str | None, str], Any]
-
 
 class Tokens(jwt.PyJWT):
     """PyJWT, which would also take a time that is written as a string."""
@@ -68,17 +67,21 @@ def make_verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
             f"AUTH_MODE={SECRET} needs JWT_SECRET, AUTH_MODE={JWKS} needs JWKS_URL, and each refuses the other's:"
             " a public key must never be taken for a secret."
         )
-    check = partial(
-        _read_subject, issuer=config["JWT_ISSUER"], audience=config["JWT_AUDIENCE"], leeway=config["JWT_LEEWAY"]
-    )
+    verify = partial(_verify, issuer=config["JWT_ISSUER"], audience=config["JWT_AUDIENCE"], leeway=config["JWT_LEEWAY"])
     if mode == SECRET:
         if len(secret.encode()) < SECRET_MIN:
             raise StartError(f"JWT_SECRET must have at least {SECRET_MIN} bytes.")
-        return partial(check, algorithms=SYMMETRIC, find_key=lambda _key_id, _algorithm: secret, doubt=lambda: None)
+
+        def find_secret(_key_id: str | None, _algorithm: str) -> Any:
+            return secret
+
+        return Verifier(partial(verify, algorithms=SYMMETRIC, find_key=find_secret, doubt=lambda: None), find_secret)
     if mode == JWKS:
         # Half of the threads stay free for requests that have nothing to wait for.
         key_set = KeySet(url, config["JWKS_MAX_STALE"], waiters=max(1, config["THREADS"] // 2))
-        return partial(check, algorithms=ASYMMETRIC, find_key=key_set.find, doubt=key_set.doubt)
+        return Verifier(
+            partial(verify, algorithms=ASYMMETRIC, find_key=key_set.find, doubt=key_set.doubt), key_set.find
+        )
     return None
 
 
@@ -88,7 +91,7 @@ def fetch_keys(config: Mapping[str, Any]) -> None:
         KeySet(config["JWKS_URL"], config["JWKS_MAX_STALE"]).fetch_now()
 
 
-def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
+def _verify(  # noqa: PLR0913 -- all but the token are bound once.
     token: str,
     *,
     algorithms: Collection[str],
@@ -97,8 +100,8 @@ def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
     issuer: str | None,
     audience: str | None,
     leeway: float,
-) -> str:
-    """Return the subject of a token whose signature and claims are valid.
+) -> Accepted:
+    """Return a token whose signature and claims are valid.
 
     Raises `TokenExpired`, `InvalidToken` or `KeysUnavailable`.
     """
@@ -124,7 +127,8 @@ def _read_subject(  # noqa: PLR0913 -- all but the token are bound once.
         raise InvalidToken(str(error)) from error
     except Exception as error:  # A hostile token may raise anything in a parser.
         raise InvalidToken(_describe_refusal(error, token)) from error
-    return str(claims["sub"])
+    # PyJWT also leaves out the fraction of a second.
+    return Accepted(str(claims["sub"]), key_id, algorithm, key, ends=int(claims["exp"]) + leeway)
 
 
 def _read_header(token: str, algorithms: Collection[str]) -> tuple[str, str | None]:

@@ -60,11 +60,8 @@ class Conversation:
 
     def ask(self, user_id: str, method: str, path: str = "", body: Any = None) -> Any:
         """Send a request, with a path below `/api/{user_id}/tasks`, and return the body of the answer."""
-        token = self._running.server.token(user_id)
         target = Request(user_id, method, path).target
-        response = self._running.client.request(
-            method, target, json=body, headers={"Authorization": f"Bearer {token}"} if token else {}
-        )
+        response = self._running.client.request(method, target, json=body)
         content_type = response.headers.get("Content-Type", "").partition(";")[0]
         parsed = response.json() if content_type == "application/json" else response.text
         location = response.headers.get("Location")

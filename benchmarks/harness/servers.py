@@ -67,7 +67,7 @@ class RunningServer:
         self.server = server
         self.process = process
         self.url = url
-        self.client = Client(url)
+        self.client = Client(url, server.settings.get("JWT_SECRET"))
         self._log = log
 
     def cpu_seconds(self) -> float:

@@ -87,10 +87,13 @@ def create_tasks(service: RunningServer, user_id: str, number: int = TASKS_PER_U
 def print_ratio(name: str, sides: Sequence[Side], services: Sequence[RunningServer], operation: Operation) -> None:
     """Ask both services in turns, and print the times of an answer and their ratio, the second by the first."""
     connections = [Connection(service.url) for service in services]
-    asked = list(zip(connections, services, strict=True))
-    for connection, service in asked:
-        measure_mean(connection, operation(service))  # This round warms up the services.
-    rounds = [[measure_mean(connection, operation(service)) for connection, service in asked] for _ in range(ROUNDS)]
+    asked = list(zip(connections, services, map(authorize, services), strict=True))
+    for connection, service, headers in asked:
+        measure_mean(connection, operation(service), headers)  # This round warms up the services.
+    rounds = [
+        [measure_mean(connection, operation(service), headers) for connection, service, headers in asked]
+        for _ in range(ROUNDS)
+    ]
     for connection in connections:
         connection.close()
     ratios = sorted(second / first for first, second in rounds)
@@ -100,6 +103,12 @@ def print_ratio(name: str, sides: Sequence[Side], services: Sequence[RunningServ
         f"{name}: {told}, ratio {statistics.median(ratios):.3f}"
         f" (quartiles {ratios[ROUNDS // 4]:.3f} to {ratios[3 * ROUNDS // 4]:.3f}, {ROUNDS} rounds of {REQUESTS})"
     )
+
+
+def authorize(service: RunningServer) -> dict[str, str]:
+    """Return the headers by which `USER` is let in, none where the service wants none."""
+    token = service.server.token(USER)
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def measure_mean(
