@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from functools import lru_cache
 from threading import BoundedSemaphore, Lock, Thread
 
 from jwt import PyJWK
@@ -35,6 +36,7 @@ class KeySet:
         self._waiters = BoundedSemaphore(waiters)
         self._store = store or find_store(url)
         self._loaded: tuple[float, Keys] = (-math.inf, {})
+        self._read_keys = lru_cache(maxsize=1)(read_keys)  # The same set has the same keys, which tokens are known by.
         self._unknown: dict[str, float] = {}
         self._lock = Lock()
 
@@ -114,7 +116,7 @@ class KeySet:
         loaded_at, keys = self._loaded
         if loaded_at != self._store.fetched_at:
             fetched_at, document = self._store.read()
-            keys = read_keys(document)
+            keys = self._read_keys(document)
             self._loaded = (fetched_at, keys)
         return keys
 

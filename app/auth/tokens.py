@@ -10,9 +10,9 @@ from typing import Any
 
 import jwt
 
+from app.auth.accepted import Accepted, AcceptedTokens, FindKey
 from app.auth.jwks import ALGORITHMS as ASYMMETRIC
 from app.auth.keys import KeySet
-from app.auth.verifier import Accepted, FindKey, Verifier
 from app.exceptions import InvalidToken, TokenExpired
 from config import JWKS, OPEN, SECRET, StartError
 
@@ -42,6 +42,10 @@ CLAIMS: dict[type[Exception], str] = {
 }
 
 
+# The algorithms of a mode, what finds a key, and what notes that a signature matches none.
+Source = tuple[Collection[str], FindKey, Callable[[], None]]
+
+
 class Tokens(jwt.PyJWT):
     """PyJWT, which would also take a time that is written as a string."""
 
@@ -67,22 +71,31 @@ def make_verifier(config: Mapping[str, Any]) -> Callable[[str], str] | None:
             f"AUTH_MODE={SECRET} needs JWT_SECRET, AUTH_MODE={JWKS} needs JWKS_URL, and each refuses the other's:"
             " a public key must never be taken for a secret."
         )
-    verify = partial(_verify, issuer=config["JWT_ISSUER"], audience=config["JWT_AUDIENCE"], leeway=config["JWT_LEEWAY"])
-    if mode == SECRET:
-        if len(secret.encode()) < SECRET_MIN:
-            raise StartError(f"JWT_SECRET must have at least {SECRET_MIN} bytes.")
+    if mode == OPEN:
+        return None
+    algorithms, find_key, doubt = _use_secret(secret) if mode == SECRET else _use_key_set(config)
+    verify = partial(
+        _verify,
+        algorithms=algorithms,
+        find_key=find_key,
+        doubt=doubt,
+        issuer=config["JWT_ISSUER"],
+        audience=config["JWT_AUDIENCE"],
+        leeway=config["JWT_LEEWAY"],
+    )
+    return AcceptedTokens(verify, find_key).find_subject
 
-        def find_secret(_key_id: str | None, _algorithm: str) -> Any:
-            return secret
 
-        return Verifier(partial(verify, algorithms=SYMMETRIC, find_key=find_secret, doubt=lambda: None), find_secret)
-    if mode == JWKS:
-        # Half of the threads stay free for requests that have nothing to wait for.
-        key_set = KeySet(url, config["JWKS_MAX_STALE"], waiters=max(1, config["THREADS"] // 2))
-        return Verifier(
-            partial(verify, algorithms=ASYMMETRIC, find_key=key_set.find, doubt=key_set.doubt), key_set.find
-        )
-    return None
+def _use_secret(secret: str) -> Source:
+    if len(secret.encode()) < SECRET_MIN:
+        raise StartError(f"JWT_SECRET must have at least {SECRET_MIN} bytes.")
+    return SYMMETRIC, lambda _key_id, _algorithm: secret, lambda: None
+
+
+def _use_key_set(config: Mapping[str, Any]) -> Source:
+    # Half of the threads stay free for requests that have nothing to wait for.
+    key_set = KeySet(config["JWKS_URL"], config["JWKS_MAX_STALE"], waiters=max(1, config["THREADS"] // 2))
+    return ASYMMETRIC, key_set.find, key_set.doubt
 
 
 def fetch_keys(config: Mapping[str, Any]) -> None:
@@ -99,7 +112,7 @@ def _verify(  # noqa: PLR0913 -- all but the token are bound once.
     doubt: Callable[[], None],
     issuer: str | None,
     audience: str | None,
-    leeway: float,
+    leeway: int,
 ) -> Accepted:
     """Return a token whose signature and claims are valid.
 
@@ -127,8 +140,8 @@ def _verify(  # noqa: PLR0913 -- all but the token are bound once.
         raise InvalidToken(str(error)) from error
     except Exception as error:  # A hostile token may raise anything in a parser.
         raise InvalidToken(_describe_refusal(error, token)) from error
-    # PyJWT also leaves out the fraction of a second.
-    return Accepted(str(claims["sub"]), key_id, algorithm, key, ends=int(claims["exp"]) + leeway)
+    begins = max(int(claims.get(name, 0)) for name in ("nbf", "iat"))  # PyJWT leaves out fractions, too.
+    return Accepted(str(claims["sub"]), key_id, algorithm, key, begins - leeway, int(claims["exp"]) + leeway)
 
 
 def _read_header(token: str, algorithms: Collection[str]) -> tuple[str, str | None]:

@@ -60,6 +60,16 @@ def test_many_requests_at_once_cause_one_fetch(issuer: Issuer) -> None:
     assert issuer.fetches == 1
 
 
+def test_a_set_that_did_not_change_has_the_same_keys(issuer: Issuer) -> None:
+    key_set = key_set_of(issuer)
+    key = key_set.find("old", "EdDSA")
+    key_set.fetch_now()
+    assert issuer.fetches == 1  # The last fetch was a moment ago.
+    key_set._fetch(time.monotonic())
+    assert issuer.fetches == 2
+    assert key_set.find("old", "EdDSA") is key
+
+
 def test_a_rotation_is_noticed_by_the_first_token_with_the_new_key(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

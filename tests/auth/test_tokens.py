@@ -58,6 +58,7 @@ FORGED: dict[str, Callable[[], str]] = {
     "no signature": lambda: token().rsplit(".", 1)[0] + ".",
     "two parts": lambda: token().rsplit(".", 1)[0],
     "four parts": lambda: token() + ".x",
+    "a surrogate": lambda: token()[:-1] + "\udc80",
     "five parts": lambda: "a.b.c.d.e",
     "truncated signature": lambda: token()[:-4],
     "another payload": lambda: ".".join(

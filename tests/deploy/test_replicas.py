@@ -47,7 +47,7 @@ def test_a_replica_answers_reads_and_503_to_writes(postgresql: EmbeddedServer, a
 
 @pytest.fixture
 def replicated(postgresql: EmbeddedServer, app: Flask, tmp_path: Path) -> Iterator[tuple[Tasks, Tasks, Any]]:
-    """Give a user's tasks at the primary, and at a replica that knows nothing of the user yet, and its database."""
+    """Give a user's tasks at the primary, and at a replica that knows nothing of the user yet; and a cursor there."""
     with (
         running(tmp_path / "primary", DATABASE_URL=app.config["DATABASE_URL"]) as primary,
         following(postgresql, tmp_path) as standby,
@@ -58,7 +58,7 @@ def replicated(postgresql: EmbeddedServer, app: Flask, tmp_path: Path) -> Iterat
         yield alice, replica.of(alice.user_id), cursor
 
 
-def test_a_replica_that_does_not_know_the_user_yet_lets_clients_start_anew(
+def test_a_replica_that_does_not_know_the_user_yet_has_clients_start_anew(
     replicated: tuple[Tasks, Tasks, Any],
 ) -> None:
     """It can't tell a user who is new from one who was erased, whose tasks clients must forget."""

@@ -1,4 +1,4 @@
-"""Verifying each token once: a client sends the same one with all its requests for a while."""
+"""Tokens that were accepted: a client sends the same one with all its requests for a while."""
 
 import hashlib
 import time
@@ -14,20 +14,24 @@ FindKey = Callable[[str | None, str], Any]
 
 @dataclass(frozen=True)
 class Accepted:
-    """A valid token: whose it is, which key has signed it, and when it ends (seconds since 1970, with the leeway)."""
+    """A valid token: its subject, the key that its signature matches, and the time for which it is valid.
+
+    It is valid from `begins` until before `ends`, in seconds since 1970, with the leeway.
+    """
 
     subject: str
     key_id: str | None
     algorithm: str
     key: Any
-    ends: float
+    begins: int
+    ends: int
 
 
-class Verifier:
-    """Returns the subject of a token that `verify` accepts.
+class AcceptedTokens:
+    """Remembers the last tokens that `verify` accepted, by their hashes, so that it keeps no credentials.
 
-    It remembers hashes of tokens, so that it keeps no credentials. One that it knows is verified again where its time
-    is over, or where `find_key` finds another key than the one that has signed it: its issuer may have revoked that.
+    A token that is known is verified again where it is not within its time, or where `find_key` does not find the key
+    that its signature matches: the issuer may have revoked that.
     """
 
     def __init__(self, verify: Callable[[str], Accepted], find_key: FindKey) -> None:
@@ -36,9 +40,9 @@ class Verifier:
         self._known: dict[bytes, Accepted] = {}
         self._lock = Lock()
 
-    def __call__(self, token: str) -> str:
-        """Return the subject. Raises what `verify` and `find_key` raise."""
-        digest = hashlib.sha256(token.encode()).digest()
+    def find_subject(self, token: str) -> str:
+        """Return the subject of the token. Raises what `verify` and `find_key` raise."""
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         accepted = self._known.get(digest)
         if accepted is None or not self._is_valid(accepted):
             accepted = self._verify(token)
@@ -46,7 +50,8 @@ class Verifier:
         return accepted.subject
 
     def _is_valid(self, accepted: Accepted) -> bool:
-        return time.time() < accepted.ends and self._find_key(accepted.key_id, accepted.algorithm) is accepted.key
+        is_in_time = accepted.begins <= time.time() < accepted.ends
+        return is_in_time and self._find_key(accepted.key_id, accepted.algorithm) is accepted.key
 
     def _remember(self, digest: bytes, accepted: Accepted) -> None:
         """Keep the token; of very many, the oldest are forgotten."""
