@@ -13,7 +13,7 @@ from app.auth.key_store import KeyStore
 from app.auth.keys import KeySet
 from app.exceptions import KeysUnavailable
 from tests.support.issuer import Issuer, issuing, private_key, public_jwk
-from tests.support.waiting import wait_for
+from tests.support.waiting import DEADLINE, wait_for
 
 BAD = ["500", "garbage", "nested", "not a set", "empty", "10 MB", "redirect", "hang up"]
 # Newer versions of Python warn of a fork while there are threads. These children use none of the parent's.
@@ -52,7 +52,11 @@ def find_in_time(key_set: KeySet, key_id: str) -> bool:
     return True
 
 
-def test_many_requests_at_once_cause_one_fetch(issuer: Issuer) -> None:
+def test_many_requests_at_once_cause_one_fetch(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "TIMEOUT", DEADLINE)
+    monkeypatch.setattr(keys, "WAIT", DEADLINE)
+    # Without a pause, a thread that found no keys could begin another fetch when the first one has just ended.
+    monkeypatch.setattr(keys, "PAUSE_WITHOUT_KEYS", DEADLINE)
     key_set = key_set_of(issuer, waiters=20)
     with ThreadPoolExecutor(20) as pool:
         found = list(pool.map(lambda _: key_set.find("old", "EdDSA"), range(100)))
