@@ -29,8 +29,8 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jwks, "TIMEOUT", 0.5)
-    monkeypatch.setattr(keys, "WAIT", 0.6)
+    monkeypatch.setattr(jwks, "TIMEOUT", 1.5)
+    monkeypatch.setattr(keys, "WAIT", 2)
     monkeypatch.setattr(keys, "PAUSE_WITHOUT_KEYS", 0)
 
 
