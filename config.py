@@ -122,7 +122,8 @@ class Config:
         try:
             env.seal()
         except EnvValidationError as error:
-            faults = (f"{name}: {' '.join(messages)}" for name, messages in error.error_messages.items())  # type: ignore[union-attr]
+            found = error.error_messages.items()  # type: ignore[union-attr]  # environs gives a dict here.
+            faults = (f"{name}: {' '.join(messages)}" for name, messages in found)
             raise StartError("\n".join(["Wrong settings:", *faults])) from error
         return config
 

@@ -41,7 +41,6 @@ CLAIMS: dict[type[Exception], str] = {
     jwt.InvalidIssuerError: "iss",
 }
 
-
 # The algorithms of a mode, what finds a key, and what notes that a signature matches none.
 Source = tuple[Collection[str], FindKey, Callable[[], None]]
 

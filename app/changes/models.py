@@ -9,7 +9,7 @@ from app.database.ownership import OWNER
 from app.extensions import db
 
 
-class User(db.Model):  # type: ignore[name-defined]
+class User(db.Model):  # type: ignore[name-defined]  # mypy does not see that it is a class.
     """One row for each user who has ever changed a task.
 
     The statement that changes a task locks this row and counts `version` up, so versions are in the order of the
@@ -27,7 +27,7 @@ class User(db.Model):  # type: ignore[name-defined]
     purged: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))  # Deletions up to here may be forgotten.
 
 
-class DeletedTask(db.Model):  # type: ignore[name-defined]
+class DeletedTask(db.Model):  # type: ignore[name-defined]  # mypy does not see that it is a class.
     """The tombstone of a task: that it was deleted, and with which version."""
 
     __tablename__ = "deleted_tasks"

@@ -68,7 +68,7 @@ def read_state_in_time(seconds: float) -> State | None:
     global _asking  # noqa: PLW0603 -- what all who ask have in common.
     with _asking_lock:
         if _asking is None or _asking.done():
-            _asking = _asker.submit(_read_state_of, current_app._get_current_object())  # type: ignore[attr-defined]
+            _asking = _asker.submit(_read_state_of, current_app._get_current_object())  # type: ignore[attr-defined]  # of the proxy
         asking = _asking
     try:
         return asking.result(seconds)

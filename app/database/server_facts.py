@@ -33,6 +33,6 @@ def read_server_facts() -> ServerFacts:
     """Ask the server. Raises SQLAlchemy's exceptions where it can't be asked."""
     with db.engine.connect() as connection:
         row = connection.execute(FACTS).one()
-        info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]
+        info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]  # It is open.
         is_local = info.host.startswith("/") or is_this_machine(info.host)
         return ServerFacts(is_local, info.ssl_in_use, *row)

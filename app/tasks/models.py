@@ -16,7 +16,7 @@ TAGS_MAX = 20  # tags of a task
 KEY_MAX = 255
 
 
-class Task(db.Model):  # type: ignore[name-defined]
+class Task(db.Model):  # type: ignore[name-defined]  # mypy does not see that it is a class.
     """One task of one user. The owner is part of the key, so no lookup can forget it.
 
     `id` is a UUID version 7 (RFC 9562), so the order of a user's ids is the order of creation.
@@ -47,7 +47,7 @@ class Task(db.Model):  # type: ignore[name-defined]
     succeeded: Mapped[list[str]] = mapped_column(ARRAY(String(20)), server_default="{}")
 
 
-class IdempotencyKey(db.Model):  # type: ignore[name-defined]
+class IdempotencyKey(db.Model):  # type: ignore[name-defined]  # mypy does not see that it is a class.
     """A request that a client may repeat, and what it was answered (`Idempotency-Key`)."""
 
     __tablename__ = "idempotency_keys"

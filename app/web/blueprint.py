@@ -73,7 +73,7 @@ class Blueprint(flask_smorest.Blueprint):
         def document(view: View) -> View:
             described = getattr(view, "_apidoc", {})
             parameters = [*names, *others, *described.get("parameters", [])]
-            view._apidoc = {**described, "parameters": parameters}  # type: ignore[attr-defined]
+            view._apidoc = {**described, "parameters": parameters}  # type: ignore[attr-defined]  # flask-smorest's
             return view
 
         return document
@@ -132,7 +132,7 @@ def _only_document(decorator: Callable[[View], View]) -> Callable[[View], View]:
     """Take from a decorator of flask-smorest what it documents, and not what it would do around each request."""
 
     def document(view: View) -> View:
-        view._apidoc = decorator(view)._apidoc  # type: ignore[attr-defined]
+        view._apidoc = decorator(view)._apidoc  # type: ignore[attr-defined]  # flask-smorest's
         return view
 
     return document

@@ -173,7 +173,7 @@ class Boolean(fields.Boolean):
 class RequestSchema(Schema):
     """What a client may send; what is unknown, or the server's own, is ignored."""
 
-    error_messages = {"type": NOT_AN_OBJECT}  # type: ignore[dict-item]
+    error_messages = {"type": NOT_AN_OBJECT}  # type: ignore[dict-item]  # It has its type beside its text.
     body_required: ClassVar[bool] = True
     keywords: ClassVar[Mapping[str, Any]] = {}  # of JSON Schema, which the fields do not tell
 

@@ -74,7 +74,7 @@ def read_body(schema: RequestSchema, other_faults: list[Fault]) -> dict[str, Any
     Raises `InvalidRequest` with all faults of the request, the other ones first, `RequestEntityTooLarge` or
     `UnsupportedMediaType`.
     """
-    req: Request = request._get_current_object()  # type: ignore[attr-defined]
+    req: Request = request._get_current_object()  # type: ignore[attr-defined]  # of the proxy
     try:
         sent = _read(req)
         body: dict[str, Any] = schema.load(_decode(req, sent)) if sent or schema.body_required else {}

@@ -82,7 +82,7 @@ class Query:
             self.refuse(name, NOT_AN_INTEGER)
             return None
         # Python refuses to read numbers of thousands of digits; all beyond these are beyond every bound.
-        number = int(text[:20]) if len(text) > 20 else int(text)  # noqa: PLR2004
+        number = int(text[:20]) if len(text) > 20 else int(text)  # noqa: PLR2004 -- the digits, as the line above says
         if number < least:
             self.refuse(name, TOO_SMALL(least))
         elif most is not None and number > most:

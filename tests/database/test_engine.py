@@ -19,6 +19,6 @@ def test_every_spelling_of_the_url_means_psycopg2(scheme: str) -> None:
 def test_the_parameters_of_neon_reach_the_driver(postgresql: EmbeddedServer) -> None:
     app = create_app(Config(DATABASE_URL=f"{postgresql.url()}&sslmode=disable&channel_binding=disable"))
     with app.app_context(), db.engine.connect() as connection:
-        parameters = connection.connection.dbapi_connection.get_dsn_parameters()  # type: ignore[union-attr]
+        parameters = connection.connection.dbapi_connection.get_dsn_parameters()  # type: ignore[union-attr]  # It is open.
         assert (parameters["sslmode"], parameters["channel_binding"]) == ("disable", "disable")
         db.engine.dispose()

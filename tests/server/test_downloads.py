@@ -53,12 +53,12 @@ def peak_memory(service: Service) -> int:
 def spooled_files(service: Service) -> list[str]:
     """Return the files without a name that the worker has open, as paths."""
     directory = f"/proc/{service.workers()[-1]}/fd"
-    return [f"{directory}/{fd}" for fd in os.listdir(directory) if is_spooled(f"{directory}/{fd}")]  # noqa: PTH208
+    return [f"{directory}/{fd}" for fd in os.listdir(directory) if is_spooled(f"{directory}/{fd}")]  # noqa: PTH208 -- names
 
 
 def is_spooled(path: str) -> bool:
     try:
-        target = os.readlink(path)  # noqa: PTH115
+        target = os.readlink(path)  # noqa: PTH115 -- what it returns is no path
     except FileNotFoundError:
         return False
     return target.startswith(gettempdir()) and target.endswith(" (deleted)")

@@ -72,7 +72,7 @@ class Tasks:
     def changes(self, query: str = "") -> requests.Response:
         return self.client.request("GET", self.path.removesuffix("tasks") + "changes" + query)
 
-    def export(self, format: str = "", method: str = "GET", **kwargs: Any) -> requests.Response:  # noqa: A002
+    def export(self, format: str = "", method: str = "GET", **kwargs: Any) -> requests.Response:  # noqa: A002 -- the API's
         query = f"?format={format}" if format else ""
         return self.client.request(method, f"{self.path.removesuffix('tasks')}export{query}", **kwargs)
 
